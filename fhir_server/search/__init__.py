@@ -1,0 +1,1 @@
+"""Search: query strings to typed queries, resources to index entries, and the truth about which match."""

@@ -1,0 +1,165 @@
+"""The typed search query, https://hl7.org/fhir/R4/search.html: a closed set of tests over index rows.
+
+Every store compiles these few classes and `match.py` evaluates them in memory. A test is true of a resource when **any**
+of its rows satisfies it; `Not` negates that, so `:not` is `Not(AnyOf(...))`.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from fhir_server.fhir.shapes import ResourceType
+
+
+class RangeOp(StrEnum):
+    """The prefixes of R4. S is the search range, R the row's, both half-open `[low, high)`.
+
+    eq: S contains R; ne: not eq; gt: R.high > S.high; lt: R.low < S.low; ge: gt or eq; le: lt or eq;
+    sa: R.low >= S.high; eb: R.high <= S.low; ap: R and S overlap (the parser has widened S).
+    """
+
+    EQ = "eq"
+    NE = "ne"
+    GT = "gt"
+    LT = "lt"
+    GE = "ge"
+    LE = "le"
+    SA = "sa"
+    EB = "eb"
+    AP = "ap"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIs:
+    """A key equals `param=value`."""
+
+    param: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStarts:
+    """A key starts with `param=prefix`; an empty prefix asks whether the parameter has any key at all."""
+
+    param: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEnds:
+    """A key of `param` ends with `suffix` (a token's `system|`)."""
+
+    param: str
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextContains:
+    """A normalised text of `param` contains `part`, itself normalised."""
+
+    param: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextIs:
+    """A text of `param`, as it stands, equals `exact`."""
+
+    param: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """A range of `param` stands in relation `op` to `[low, high)`.
+
+    `unit` restricts quantities: None takes any unit; a text with SEPARATOR at its end is a prefix, else equality.
+    """
+
+    param: str
+    op: RangeOp
+    low: int | float
+    high: int | float
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HasRange:
+    """The parameter has any range at all (`:missing` of dates, numbers, quantities)."""
+
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdIs:
+    """The logical id is one of these (`_id`)."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedTest:
+    """The last-updated instant, a point in microseconds, stands in relation `op` to `[low, high)`."""
+
+    op: RangeOp
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one clause holds; none given: never."""
+
+    clauses: "tuple[Clause, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every clause holds; none given: always."""
+
+    clauses: "tuple[Clause, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The clause does not hold of the resource as a whole."""
+
+    clause: "Clause"
+
+
+Test: TypeAlias = KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | RangeTest | HasRange | IdIs | UpdatedTest
+Clause: TypeAlias = Test | AnyOf | AllOf | Not
+
+
+class SortBy(StrEnum):
+    """Where a sort value comes from."""
+
+    ID = "id"
+    UPDATED = "updated"
+    CLINICAL = "clinical"   # the type's sort date, filed in every row
+    KEY = "key"             # least key of the parameter (token, reference, uri)
+    TEXT = "text"           # least normalised text of the parameter
+    RANGE = "range"         # least low of the parameter
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One `_sort` key. Ascending takes the least value of a resource, descending the greatest; absent values are last."""
+
+    by: SortBy
+    param: str = ""
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of the store: one type, clauses that all must hold, order, page size, and whether to count.
+
+    Results are ordered by `sort`, then by id ascending, so that the order is total.
+    """
+
+    type: ResourceType
+    where: tuple[Clause, ...] = ()
+    sort: tuple[SortKey, ...] = field(default=(SortKey(SortBy.UPDATED, descending=True),))
+    count: int = 20
+    with_total: bool = False

@@ -1,0 +1,54 @@
+"""The index model: what is filed about a resource so that it can be found.
+
+One extractor computes `IndexEntries` above the stores; the stores only file and compare them. Three shapes serve all
+kinds of search parameter:
+
+- a key, `param=value`: tokens, references, uris, normalised strings (equality and prefix);
+- a range, half-open `[low, high)`: dates in microseconds, numbers and quantities;
+- a text, verbatim and normalised: `:contains`, `:exact`, and sorting by string.
+"""
+
+from dataclasses import dataclass
+
+SEPARATOR = "\x1f"
+"""Stands between the parts of a key. No FHIR string may carry it."""
+
+OPEN_LOW = -(2**62)
+OPEN_HIGH = 2**62
+"""Ends of a period that has no start or end, in microseconds since 1970-01-01T00:00:00Z."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeRow:
+    """`param` covers `[low, high)`. Dates: integers, microseconds. Numbers: floats, a point is `[v, next float)`.
+
+    `unit` is `code SEPARATOR system` of a quantity, `SEPARATOR`-less text of a unit without code, or empty.
+    """
+
+    param: str
+    low: int | float
+    high: int | float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """A string value of `param`: normalised (see `search/kinds/string.py`) and as it stands."""
+
+    param: str
+    normal: str
+    exact: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntries:
+    """All index rows of one version of one resource.
+
+    `keys` are `param=value` texts without duplicates, sorted. `sort_date` is the type's clinical date (the start of
+    its range) or the last-updated instant, in microseconds.
+    """
+
+    keys: tuple[str, ...]
+    ranges: tuple[RangeRow, ...]
+    texts: tuple[TextRow, ...]
+    sort_date: int

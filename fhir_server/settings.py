@@ -1,0 +1,58 @@
+"""Settings: every knob of the server, with its environment name, default, unit and one sentence.
+
+`Settings.from_environment()` reads `FHIR_<NAME>`; the command line overrides. Nothing else reads the environment.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _setting(default: Any, sentence: str) -> Any:
+    return field(default=default, metadata={"sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one server, frozen at start."""
+
+    store: str = _setting("sqlite:///fhir.db", "Where resources are kept: sqlite:///PATH or sqlite:///:memory:.")
+    host: str = _setting("127.0.0.1", "Address to listen on; anything but loopback needs --insecure.")
+    port: int = _setting(8080, "TCP port to listen on.")
+    base_url: str = _setting("", "Public base URL of the FHIR endpoint; empty means what the client addressed.")
+    canonical_base: str = _setting("http://jtys.example/fhir", "Canonical base of our own profiles, code systems and identifiers.")
+    zone: str = _setting("Asia/Shanghai", "Time zone of dates and times that carry no offset.")
+    validation: str = _setting("enforce", "What a write does with invalid resources: off, report or enforce.")
+    max_body_bytes: int = _setting(10_000_000, "Largest request body, in bytes.")
+    default_count: int = _setting(20, "Entries on a search page when _count is not given.")
+    max_count: int = _setting(1000, "Most entries on a search page.")
+    max_entries: int = _setting(5000, "Most entries in a transaction or batch.")
+    cors_origins: str = _setting("*", "Origins that browsers may call from, comma separated; * is any, empty is none.")
+    log_level: str = _setting("info", "debug, info, warning or error. Logs never carry personal data.")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> "Settings":
+        """Reads `FHIR_<NAME>` for every field; `given` values that are not None win.
+
+        Raises:
+            ValueError: a number is not a number; the message names the variable.
+        """
+        values: dict[str, Any] = {}
+        for f in fields(cls):
+            name = "FHIR_" + f.name.upper()
+            if given.get(f.name) is not None:
+                values[f.name] = given[f.name]
+            elif name in environment:
+                values[f.name] = _read(name, environment[name], type(f.default))
+        return cls(**values)
+
+
+def _read(name: str, text: str, kind: type) -> Any:
+    if kind is not int:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        msg = f"{name}={text!r} is not a whole number"
+        raise ValueError(msg) from None

@@ -1,0 +1,1 @@
+"""Where resources are kept: one seam, `contract.py`, and one folder per backend."""
