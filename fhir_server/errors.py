@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from string import Formatter
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 Language = Literal["en", "zh"]
 
@@ -113,7 +113,7 @@ class FhirError(Exception):
         self.issues = issues
 
     @classmethod
-    def of(cls, key: str, path: str = "", **params: Any) -> "FhirError":
+    def of(cls, key: str, path: str = "", **params: Any) -> Self:
         """Builds the error around one finding of the catalogue, with the class's own issue code."""
         return cls(Issue(Severity.ERROR, cls.code, key, path, params))
 

@@ -136,10 +136,10 @@ class SortBy(StrEnum):
 
     ID = "id"
     UPDATED = "updated"
-    CLINICAL = "clinical"   # the type's sort date, filed in every row
-    KEY = "key"             # least key of the parameter (token, reference, uri)
-    TEXT = "text"           # least normalised text of the parameter
-    RANGE = "range"         # least low of the parameter
+    CLINICAL = "clinical"  # the type's sort date, filed in every row
+    KEY = "key"  # least key of the parameter (token, reference, uri)
+    TEXT = "text"  # least normalised text of the parameter
+    RANGE = "range"  # least low of the parameter
 
 
 @dataclass(frozen=True, slots=True)

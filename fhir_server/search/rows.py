@@ -10,11 +10,13 @@ kinds of search parameter:
 
 from dataclasses import dataclass
 
+from fhir_server.fhir import dates
+
 SEPARATOR = "\x1f"
 """Stands between the parts of a key. No FHIR string may carry it."""
 
-OPEN_LOW = -(2**62)
-OPEN_HIGH = 2**62
+OPEN_LOW = dates.OPEN_LOW
+OPEN_HIGH = dates.OPEN_HIGH
 """Ends of a period that has no start or end, in microseconds since 1970-01-01T00:00:00Z."""
 
 

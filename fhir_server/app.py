@@ -1,0 +1,64 @@
+"""The composition root: settings in, wired application out. Only here are concrete parts picked."""
+
+import hashlib
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from fhir_server.clock import Clock, IdSource, RandomIds, SystemClock
+from fhir_server.definitions.packages import load_definitions
+from fhir_server.interactions.context import OperationPlace, Parts
+from fhir_server.operations.validate import validate
+from fhir_server.search.cursor import PageTokens
+from fhir_server.search.extract import Extractor
+from fhir_server.settings import Settings
+from fhir_server.store.contract import Store
+from fhir_server.validation import Validator
+
+OPERATIONS: Mapping[str, OperationPlace] = {
+    "validate": OperationPlace(validate, on_type=True, on_instance=True, verbs=("POST", "GET")),
+}
+
+
+class UnknownStore(ValueError):
+    """The `store` setting names no store that this installation has."""
+
+
+def open_store_of(url: str, *, bulk: bool = False) -> Store:
+    """Opens the store of a URL: `sqlite:///fhir.db`, `sqlite:////absolute/fhir.db` or `sqlite:///:memory:`.
+
+    Raises:
+        UnknownStore: another scheme.
+    """
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite" or not path:
+        msg = f"store {url!r} is not known; use sqlite:///PATH or sqlite:///:memory:"
+        raise UnknownStore(msg)
+    from fhir_server.store.sqlite.open import open_store
+
+    return open_store(path, bulk=bulk)
+
+
+def build_parts(
+    settings: Settings, *, store: Store | None = None, clock: Clock | None = None, ids: IdSource | None = None
+) -> Parts:
+    """Wires everything and compiles every definition, so that what can be wrong is wrong now.
+
+    Raises:
+        DefinitionError: a definition of ours is broken; the message names the file and the place in it.
+    """
+    definitions = load_definitions(base=settings.canonical_base)
+    validator = Validator(definitions)
+    validator.compile_all(sorted(definitions.resources))
+    store = store or open_store_of(settings.store)
+    secret = hashlib.sha256(settings.store.encode()).digest()
+    return Parts(
+        settings=settings,
+        definitions=definitions,
+        store=store,
+        validator=validator,
+        extractor=Extractor(definitions, ZoneInfo(settings.zone)),
+        clock=clock or SystemClock(),
+        ids=ids or RandomIds(),
+        pages=PageTokens(secret),
+        operations=OPERATIONS,
+    )

@@ -1,0 +1,74 @@
+"""The compact facts about R4 in `conformance/r4`, https://hl7.org/fhir/R4/downloads.html, read when first asked for.
+
+A file is unpacked and indexed once a process; what an index points at stays JSON text until somebody wants it.
+"""
+
+import gzip
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from fhir_server.data_files import data_folder
+from fhir_server.definitions.shapes import Constraint, StructureDefinition
+from fhir_server.definitions.snapshots import build_constraint, build_structure
+from fhir_server.fhir.shapes import JsonObject
+
+_INDEX = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=Decimal)
+
+_FILES = {
+    "ValueSet": "value-sets.json.gz",
+    "CodeSystem": "code-systems.json.gz",
+    "ConceptMap": "concept-maps.json.gz",
+    "SearchParameter": "search-parameters.json.gz",
+    "OperationDefinition": "operations.json.gz",
+}
+
+
+def _unpack(name: str) -> bytes:
+    return gzip.decompress((data_folder("conformance") / "r4" / name).read_bytes())
+
+
+@cache
+def _index(type_: str) -> Mapping[str, msgspec.Raw]:
+    return _INDEX.decode(_unpack(_FILES[type_]))
+
+
+def urls(type_: str) -> tuple[str, ...]:
+    """Returns the canonical URLs of R4's own resources of a type (ValueSet, CodeSystem, ConceptMap ...), sorted."""
+    return tuple(sorted(_index(type_)))
+
+
+def find(type_: str, url: str) -> JsonObject | None:
+    """Returns one of R4's own resources, pruned to what matters at run time, or None. It is decoded at each call."""
+    raw = _index(type_).get(url)
+    return None if raw is None else _JSON.decode(raw)
+
+
+@cache
+def compartments() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Returns, per compartment (`Patient`), which search parameters put each resource type into it."""
+    raw = (data_folder("conformance") / "r4" / "compartments.json").read_bytes()
+    return msgspec.json.decode(raw, type=dict[str, dict[str, tuple[str, ...]]])
+
+
+@cache
+def _structures() -> tuple[tuple[Constraint, ...], Mapping[str, msgspec.Raw]]:
+    parts = _INDEX.decode(_unpack("structures.json.gz"))
+    constraints = tuple(build_constraint(c, {}) for c in _JSON.decode(parts["constraints"]))
+    return constraints, _INDEX.decode(parts["structures"])
+
+
+def structure_urls() -> tuple[str, ...]:
+    """Returns the canonical URLs of R4's own types, profiles and extensions, sorted."""
+    return tuple(sorted(_structures()[1]))
+
+
+@cache
+def structure(url: str) -> StructureDefinition | None:
+    """Returns one of R4's own types, profiles or extensions, built once a process, or None."""
+    constraints, raws = _structures()
+    return build_structure(_JSON.decode(raws[url]), constraints.__getitem__) if url in raws else None

@@ -1,0 +1,39 @@
+"""What is wrong with a definition, said with its file and place; nothing starts on a broken one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from fhir_server.errors import FhirError, Issue, issue
+
+
+class DefinitionError(FhirError):
+    """The server does not start: its issues name the file and the place of everything that is wrong."""
+
+    public: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Collects what is wrong until everything has been read."""
+
+    issues: list[Issue] = field(default_factory=list)
+
+    def add(self, key: str, file: str, path: str, **params: Any) -> None:
+        """Files one finding about `path` (FHIRPath, or a member of a TOML file) in `file`."""
+        self.issues.append(issue(key, path, file=file, place=path, **params))
+
+    def stop_if_any(self) -> None:
+        """Ends the loading when anything was found.
+
+        Raises:
+            DefinitionError: with every finding, in the order of the files.
+        """
+        if self.issues:
+            raise DefinitionError(*self.issues)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Returns names as a sentence shows them: sorted, with commas."""
+    ordered: Sequence[str] = sorted(names)
+    return ", ".join(ordered) or "-"

@@ -1,0 +1,137 @@
+"""References between resources and the links of a transaction, https://hl7.org/fhir/R4/references.html."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhir.type_model import TypeModel
+
+_PARTS = re.compile(
+    r"(?P<base>https?://[^?#\s]+/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})"
+    r"(?:/_history/(?P<version>[A-Za-z0-9\-.]{1,64}))?"
+)
+_CONDITIONAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)", re.DOTALL)
+_LINK_TYPES = frozenset({"uri", "url", "oid", "uuid"})
+_NARRATIVE_LINK = re.compile(r"""(\s(?:href|src)\s*=\s*)("([^"]*)"|'([^']*)')""")
+
+
+class ReferenceKind(StrEnum):
+    """What a reference text points at."""
+
+    LOCAL = "local"  # Type/id of this server, written relative or with its own base
+    REMOTE = "remote"  # Type/id below another server's base
+    URN = "urn"  # urn:uuid: or urn:oid:, resolved inside a Bundle
+    CONTAINED = "contained"  # "#id"
+    CONDITIONAL = "conditional"  # Type?query, allowed in transactions
+    OTHER = "other"  # any other URL or text
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReference:
+    """A reference text in parts; a part that its kind does not have is empty.
+
+    `id` is a logical id, for CONTAINED what follows `#`; `base` ends without a slash; `query` is what follows `?`.
+    """
+
+    kind: ReferenceKind
+    text: str
+    type: str = ""
+    id: str = ""
+    version: str = ""
+    base: str = ""
+    query: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the reference is searched by: `Type/id` when local, else the text without its version."""
+        if self.kind is ReferenceKind.LOCAL:
+            return f"{self.type}/{self.id}"
+        if self.kind is ReferenceKind.REMOTE:
+            return f"{self.base}/{self.type}/{self.id}"
+        return self.text
+
+
+def parse_reference(text: str, base_url: str = "") -> ParsedReference:
+    """Returns the parts of a `Reference.reference`; `base_url` is this server's own, with or without a last slash.
+
+    Never fails: a text of no known form is of kind OTHER.
+    """
+    found = _PARTS.fullmatch(text)
+    if found is not None:
+        return _restful(text, found, base_url.rstrip("/"))
+    if text.startswith("#"):
+        return ParsedReference(ReferenceKind.CONTAINED, text, id=text[1:])
+    if text.startswith(("urn:uuid:", "urn:oid:")):
+        return ParsedReference(ReferenceKind.URN, text)
+    conditional = _CONDITIONAL.fullmatch(text)
+    if conditional is not None:
+        return ParsedReference(ReferenceKind.CONDITIONAL, text, type=conditional["type"], query=conditional["query"])
+    return ParsedReference(ReferenceKind.OTHER, text)
+
+
+def _restful(text: str, found: re.Match[str], own: str) -> ParsedReference:
+    base = (found["base"] or "").rstrip("/")
+    kind = ReferenceKind.LOCAL if base in ("", own) else ReferenceKind.REMOTE
+    return ParsedReference(kind, text, found["type"], found["id"], found["version"] or "", base)
+
+
+def rewrite_links(resource: JsonObject, links: Mapping[str, str], model: TypeModel) -> JsonObject:
+    """Returns a copy of the resource in which every link that is a key of `links` is replaced by its value.
+
+    Links are `Reference.reference`, values of type uri, url, oid and uuid, and `href`/`src` of narratives, as the
+    transaction rules want; canonicals and plain strings stay. A fragment after the link (`urn:uuid:...#p1`) is kept.
+
+    See https://hl7.org/fhir/R4/http.html#trules.
+    """
+    rewritten: JsonObject = _Rewriter(links, model).of_object(resource, str(resource.get("resourceType", "")))
+    return rewritten
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewriter:
+    links: Mapping[str, str]
+    model: TypeModel
+
+    def of_object(self, value: JsonObject, type_: str) -> JsonObject:
+        """Returns the object with the links of each property replaced."""
+        properties = self.model.properties.get(type_, {})
+        return {
+            key: self.of_value(child, _property_type(type_, key, properties[key].type)) if key in properties else child
+            for key, child in value.items()
+        }
+
+    def of_value(self, value: Any, type_: str) -> Any:
+        """Returns a value of a known type with its links replaced; lists item by item."""
+        if isinstance(value, list):
+            return [self.of_value(item, type_) for item in value]
+        if isinstance(value, dict):
+            return self.of_object(value, str(value.get("resourceType", type_)))
+        if not isinstance(value, str):
+            return value
+        if type_ in _LINK_TYPES:
+            return self.of_link(value)
+        return _NARRATIVE_LINK.sub(self.of_attribute, value) if type_ == "xhtml" else value
+
+    def of_link(self, link: str) -> str:
+        """Returns what a link becomes, its fragment kept."""
+        stem, mark, fragment = link.partition("#")
+        return self.links.get(link) or (self.links[stem] + mark + fragment if stem in self.links else link)
+
+    def of_attribute(self, found: re.Match[str]) -> str:
+        """Returns a narrative's `href="..."` or `src="..."` with its link replaced."""
+        quote = found[2][0]
+        return f"{found[1]}{quote}{self.of_link(found[2][1:-1])}{quote}"
+
+
+def _property_type(type_: str, key: str, declared: str) -> str:
+    # Reference.reference is declared a string and is a link all the same.
+    return "uri" if type_ == "Reference" and key == "reference" else declared
+
+
+def local_key(text: str, base_url: str = "") -> tuple[str, str] | None:
+    """Returns (type, id) of a reference to a resource of this server, or None for any other."""
+    found = parse_reference(text, base_url)
+    return (found.type, found.id) if found.kind is ReferenceKind.LOCAL else None

@@ -1,0 +1,61 @@
+"""What an evaluation may know beside its input: variables, a clock, and doors to the outside."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from fhir_server.clock import SystemClock
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath.nodes import Collection
+from fhir_server.fhirpath.units import Units, measure_of
+from fhir_server.settings import Settings
+
+Resolve: TypeAlias = Callable[[str], JsonObject | None]
+"""Reference text (`Patient/1`, a URL, a canonical) -> the resource, or None."""
+MemberOf: TypeAlias = Callable[[Any, str, str], bool | None]
+"""(JSON value, its FHIR type, value set URL) -> membership, or None when it cannot be told."""
+ConformsTo: TypeAlias = Callable[[JsonObject, str], bool | None]
+"""(resource, profile URL) -> conformance, or None when the profile is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The surroundings of one evaluation.
+
+    `variables` are the `%name`s. `now` is the one instant of now(), today() and timeOfDay(). `assume_types`: an
+    unresolved reference stands for a resource of the type in its text. `strict`: unknown elements are errors.
+    """
+
+    model: TypeModel
+    variables: Mapping[str, Collection]
+    now: datetime
+    resolve: Resolve | None = None
+    member_of: MemberOf | None = None
+    conforms_to: ConformsTo | None = None
+    units: Units = measure_of
+    assume_types: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What `$this`, `$index` and `$total` mean at one point of an expression."""
+
+    environment: Environment
+    this: Collection
+    index: int | None = None
+    total: Collection | None = None
+
+
+Closure: TypeAlias = Callable[[Scope], Collection]
+"""A compiled sub-expression."""
+
+_DEFAULT_ZONE = ZoneInfo(Settings().zone)
+
+
+def clock_now() -> datetime:
+    """Returns the current instant in the default zone of the settings, for callers that bring no clock."""
+    return SystemClock().now().astimezone(_DEFAULT_ZONE)

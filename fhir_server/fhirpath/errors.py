@@ -1,0 +1,54 @@
+"""How FHIRPath fails: at compile time with a position, at run time with a reason, http://hl7.org/fhirpath/N1."""
+
+from typing import Any
+
+from fhir_server.errors import Issue, Language, Severity, catalogue, issue
+
+
+class FhirPathError(ValueError):
+    """The expression cannot be compiled.
+
+    `position` is the offset of the offending character, 0-based; `key` names the sentence in the issue catalogue.
+    """
+
+    def __init__(self, key: str, position: int, **params: Any) -> None:
+        self.key = key
+        self.position = position
+        self.params = {**params, "at": position + 1}
+        super().__init__(self.text())
+
+    def text(self, language: Language = "en") -> str:
+        """Returns the sentence in the given language."""
+        return self.issue().text(language)
+
+    def issue(self, path: str = "") -> Issue:
+        """Returns the finding, located at `path` (the element or file that holds the expression)."""
+        return Issue(Severity.ERROR, catalogue()[self.key].code, self.key, path, self.params)
+
+
+class EvaluationError(Exception):
+    """The expression compiled and cannot be evaluated on this input; `key` names the sentence in the catalogue."""
+
+    def __init__(self, key: str, **params: Any) -> None:
+        self.key = key
+        self.params = params
+        super().__init__(self.issue().text())
+
+    def issue(self, path: str = "") -> Issue:
+        """Returns the finding, located at `path`."""
+        return issue(self.key, path, **self.params)
+
+
+def not_single(what: str, count: int) -> EvaluationError:
+    """Builds the error of an operation that takes one item and was given `count`."""
+    return EvaluationError("fhirpath.not-single", what=what, count=count)
+
+
+def wrong_type(what: str, expected: str, found: str) -> EvaluationError:
+    """Builds the error of an operation that was given a value of another type."""
+    return EvaluationError("fhirpath.wrong-type", what=what, expected=expected, found=found)
+
+
+def too_costly(what: str, limit: int, unit: str) -> EvaluationError:
+    """Builds the error of an evaluation that outgrew a limit."""
+    return EvaluationError("fhirpath.too-costly", what=what, limit=limit, unit=unit)

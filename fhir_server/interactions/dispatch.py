@@ -1,0 +1,118 @@
+"""The one door: every request enters here, from HTTP, from a batch entry, from a test.
+
+What each type offers is `interactions` of `conformance/resources/<Type>/type.toml`; the CapabilityStatement tells the same.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from fhir_server.errors import FhirError, MethodNotAllowed, NotFound
+from fhir_server.fhir.json_codec import encode
+from fhir_server.fhir.outcomes import language_of, operation_outcome
+from fhir_server.interactions.batch import batch
+from fhir_server.interactions.body import resource_of
+from fhir_server.interactions.capabilities import capabilities
+from fhir_server.interactions.context import OperationPlace, Parts, Target
+from fhir_server.interactions.create import create
+from fhir_server.interactions.delete import delete
+from fhir_server.interactions.entries import check_bundle
+from fhir_server.interactions.history import history
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.read import read
+from fhir_server.interactions.search import search, search_by_post
+from fhir_server.interactions.transaction import transaction
+from fhir_server.interactions.update import update
+from fhir_server.interactions.vread import vread
+
+Run = Callable[..., Awaitable[FhirResponse]]
+Verbs = Mapping[str, tuple[str, Run]]
+
+ON_TYPE: Verbs = {"GET": ("search-type", search), "POST": ("create", create)}
+ON_SEARCH: Verbs = {"POST": ("search-type", search_by_post)}
+ON_INSTANCE: Verbs = {"GET": ("read", read), "PUT": ("update", update), "DELETE": ("delete", delete)}
+ON_HISTORY: Verbs = {"GET": ("history-instance", history)}
+ON_VERSION: Verbs = {"GET": ("vread", vread)}
+
+
+async def dispatch(parts: Parts, request: FhirRequest) -> FhirResponse:
+    """Answers any request; a failure becomes its status and an OperationOutcome in the client's language."""
+    try:
+        return await route(parts, request)
+    except FhirError as error:
+        return refusal(request, error)
+
+
+def refusal(request: FhirRequest, error: FhirError) -> FhirResponse:
+    """Turns an error into the response that tells it."""
+    outcome = operation_outcome(error.issues, language_of(request.header("accept-language")))
+    allow = next((str(i.params["valid"]) for i in error.issues if error.status == 405), None)
+    return FhirResponse(error.status, encode(outcome), retry_after_s=error.retry_after_s, allow=allow)
+
+
+async def route(parts: Parts, request: FhirRequest) -> FhirResponse:
+    """Finds what a request asks for and runs it.
+
+    Raises:
+        FhirError: whatever stops the request.
+    """
+    match request.path:
+        case ():
+            return await _on_base(parts, request)
+        case ("metadata",):
+            _verb(request, {"GET": "capabilities"})
+            return await capabilities(parts, request)
+        case (*_, name) if name.startswith("$") and len(request.path) < 4:
+            return await _operate(parts, request, name.removeprefix("$"))
+        case (type_,):
+            return await _interact(parts, request, ON_TYPE, type_)
+        case (type_, "_search"):
+            return await _interact(parts, request, ON_SEARCH, type_)
+        case (type_, id_):
+            return await _interact(parts, request, ON_INSTANCE, type_, id_)
+        case (type_, id_, "_history"):
+            return await _interact(parts, request, ON_HISTORY, type_, id_)
+        case (type_, id_, "_history", version):
+            return await _interact(parts, request, ON_VERSION, type_, id_, version)
+    raise NotFound.of("rest.route-unknown", path="/" + "/".join(request.path))
+
+
+async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, type_: str, *names: str) -> FhirResponse:
+    offered = parts.support(type_).interactions
+    here = {verb: run for verb, (name, run) in verbs.items() if name in offered}
+    return await here[_verb(request, here)](parts, request, type_, *names)
+
+
+async def _on_base(parts: Parts, request: FhirRequest) -> FhirResponse:
+    _verb(request, {"POST": "transaction"})
+    bundle = resource_of(request, "Bundle")
+    run = transaction if check_bundle(parts, bundle) == "transaction" else batch
+    return await run(parts, request, bundle)
+
+
+async def _operate(parts: Parts, request: FhirRequest, name: str) -> FhirResponse:
+    before = request.path[:-1]
+    target = Target(parts.support(before[0]).type if before else None, before[1] if len(before) > 1 else None)
+    place = parts.operations.get(name)
+    if place is None or not _is_at(place, target):
+        valid = ", ".join(f"${n}" for n, p in sorted(parts.operations.items()) if _is_at(p, target)) or "none"
+        raise NotFound.of("rest.operation-unknown", name=name, valid=valid)
+    _verb(request, dict.fromkeys(place.verbs))
+    return await place.run(parts, request, target)
+
+
+def _is_at(place: OperationPlace, target: Target) -> bool:
+    if target.type is None:
+        return place.on_system
+    return place.on_type if target.id is None else place.on_instance
+
+
+def _verb(request: FhirRequest, possible: Mapping[str, object]) -> str:
+    """Returns the request's verb, HEAD being a GET without its body.
+
+    Raises:
+        MethodNotAllowed: it is not possible here; the issue lists those that are.
+    """
+    verb = "GET" if request.method == "HEAD" else request.method
+    if verb not in possible:
+        path = "/" + "/".join(request.path)
+        raise MethodNotAllowed.of("rest.method-not-allowed", method=verb, path=path, valid=", ".join(possible))
+    return verb

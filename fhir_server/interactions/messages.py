@@ -1,0 +1,49 @@
+"""A FHIR request and its response, whoever carries them: HTTP, a batch entry, a test."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fhir_server.fhir.shapes import VersionId
+
+
+@dataclass(frozen=True, slots=True)
+class FhirRequest:
+    """One request. `path` holds the decoded segments below the FHIR base; `headers` have lower-case names.
+
+    `query` keeps order and repetitions; `base` is the public base URL without a slash at its end.
+    """
+
+    method: str
+    path: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    base: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Returns a header's text, or None."""
+        return self.headers.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class FhirResponse:
+    """The answer. `body` is FHIR JSON or empty; `location` is relative to the base (`Patient/1/_history/2`)."""
+
+    status: int
+    body: bytes = b""
+    version: VersionId | None = None
+    updated_at: datetime | None = None
+    location: str | None = None
+    retry_after_s: int | None = None
+    allow: str | None = None
+
+
+def etag_of(version: VersionId) -> str:
+    """Returns the weak ETag of a version: `W/"3"`."""
+    return f'W/"{version}"'
+
+
+def version_of_etag(text: str) -> str:
+    """Returns what stands inside an ETag or If-Match value; quotes and `W/` may be missing."""
+    return text.strip().removeprefix("W/").strip('"')

@@ -1,0 +1,47 @@
+"""Query strings of requests: `_count`, unknown names, and the self link, https://hl7.org/fhir/R4/http.html#parameters."""
+
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
+
+from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.messages import FhirRequest
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def refuse_unknown(request: FhirRequest, valid: Sequence[str]) -> None:
+    """Accepts requests whose query has only these names.
+
+    Raises:
+        SearchParameterUnknown: another name; the issue lists the valid ones.
+    """
+    for name, _ in request.query:
+        if name not in valid:
+            path = "/".join(request.path)
+            raise SearchParameterUnknown.of(
+                "rest.parameter-unknown", name, name=name, path=path, valid=", ".join(valid)
+            )
+
+
+def count_of(parts: Parts, request: FhirRequest) -> int:
+    """Returns `_count`, at most the configured maximum, or the default.
+
+    Raises:
+        SearchValueInvalid: not a whole number of 0 or more.
+    """
+    text = dict(request.query).get("_count")
+    if text is None:
+        return parts.settings.default_count
+    if not (text.isascii() and text.isdecimal()):
+        raise SearchValueInvalid.of(
+            "rest.parameter-invalid", "_count", name="_count", value=text, expected="a whole number"
+        )
+    return min(int(text), parts.settings.max_count)
+
+
+def self_url(request: FhirRequest, pairs: Pairs) -> str:
+    """Returns the absolute URL of a request with these query pairs instead of its own."""
+    path = "/".join(quote(p, safe="$") for p in request.path)
+    query = urlencode(pairs, safe=":/|,$")
+    return f"{request.base}/{path}" + (f"?{query}" if query else "")

@@ -1,0 +1,95 @@
+"""search: `GET [type]?...` and `POST [type]/_search`, https://hl7.org/fhir/R4/http.html#search."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+from fhir_server.errors import Issue, UnsupportedMedia
+from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
+from fhir_server.fhir.json_codec import encode
+from fhir_server.fhir.outcomes import language_of, operation_outcome
+from fhir_server.fhir.shapes import ResourceType
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.include import included
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.queries import Pairs, self_url
+from fhir_server.search.cursor import PageToken
+from fhir_server.search.parse import ParsedSearch, parse_query
+from fhir_server.store.contract import Cursor, Page, StoredVersion
+from fhir_server.fhir.shapes import Moment, ResourceId
+
+PAGE = "_page"
+"""Name of the page token in a `next` link."""
+
+
+async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
+    """Returns one page of matches with what they include; unknown parameters are refused unless handling is lenient.
+
+    Raises:
+        SearchParameterUnknown: a name that cannot be used; the issue lists those that can.
+        SearchValueInvalid: a value that cannot be read, or a page token that is not ours.
+    """
+    token = dict(request.query).get(PAGE)
+    pairs = [p for p in request.query if p[0] != PAGE]
+    lenient = "handling=lenient" in (request.header("prefer") or "")
+    parsed = parse_query(ResourceType(type_), pairs, parts.search_context(request.base, lenient=lenient))
+    cursor = None if token is None else _cursor_of(parts, type_, parsed, token)
+    async with parts.store.snapshot() as snapshot:
+        page = await snapshot.search(_counting(parsed), cursor)
+        extra = await included(parts, snapshot, parsed.includes, page.matches, request.base)
+    return FhirResponse(200, _bundle(parts, request, type_, parsed, page, extra))
+
+
+async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
+    """Searches by the form fields of the body, added to those of the URL.
+
+    Raises:
+        UnsupportedMedia: the body is no `application/x-www-form-urlencoded`.
+    """
+    media = (request.header("content-type") or "").partition(";")[0].strip()
+    if request.body and media != "application/x-www-form-urlencoded":
+        raise UnsupportedMedia.of("rest.media-unsupported", found=media)
+    fields = parse_qsl(request.body.decode("utf-8"), keep_blank_values=True)
+    return await search(parts, replace(request, query=(*request.query, *fields), path=request.path[:1]), type_)
+
+
+def _counting(parsed: ParsedSearch) -> "Query":
+    return replace(parsed.query, count=0, with_total=True) if parsed.count_only else parsed.query
+
+
+def _cursor_of(parts: Parts, type_: str, parsed: ParsedSearch, token: str) -> Cursor:
+    content = parts.pages.read(token, _fingerprint(type_, parsed.used))
+    return Cursor(Moment(content.moment), content.values, ResourceId(content.id))
+
+
+def _fingerprint(type_: str, used: Pairs) -> str:
+    return type_ + "?" + "&".join(f"{k}={v}" for k, v in used)
+
+
+def _bundle(
+    parts: Parts,
+    request: FhirRequest,
+    type_: str,
+    parsed: ParsedSearch,
+    page: Page,
+    extra: Sequence[StoredVersion],
+) -> bytes:
+    links = [Link("self", self_url(request, parsed.used))]
+    if page.next is not None:
+        token = PageToken(page.next.moment, page.next.values, page.next.id)
+        text = parts.pages.write(token, _fingerprint(type_, parsed.used))
+        links.append(Link("next", self_url(request, [*parsed.used, (PAGE, text)])))
+    entries = [_entry(request.base, v, "match") for v in page.matches]
+    entries += [_entry(request.base, v, "include") for v in extra]
+    if parsed.issues:
+        entries.append(_outcome_entry(request, parsed.issues))
+    return bundle_bytes("searchset", entries, links, total=page.total)
+
+
+def _entry(base: str, version: StoredVersion, mode: str) -> BundleEntry:
+    return BundleEntry(full_url=f"{base}/{version.key}", resource=version.body, search_mode=mode)
+
+
+def _outcome_entry(request: FhirRequest, issues: Sequence[Issue]) -> BundleEntry:
+    outcome = operation_outcome(issues, language_of(request.header("accept-language")))
+    return BundleEntry(resource=encode(outcome), search_mode="outcome")

@@ -1,0 +1,27 @@
+"""vread: `GET [type]/[id]/_history/[vid]`, https://hl7.org/fhir/R4/http.html#vread."""
+
+from fhir_server.errors import NotFound
+from fhir_server.fhir.shapes import ResourceId, ResourceType, VersionId
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.read import response_of
+from fhir_server.store.contract import Key
+
+
+async def vread(parts: Parts, request: FhirRequest, type_: str, id_: str, version: str) -> FhirResponse:
+    """Returns one version as it was stored.
+
+    Raises:
+        NotFound: no such resource or version.
+        Gone: that version is the deletion.
+    """
+    key = Key(ResourceType(type_), ResourceId(id_))
+    async with parts.store.snapshot() as snapshot:
+        known = await snapshot.read(key)
+        number = int(version) if version.isdecimal() and version.isascii() and len(version) < 10 else 0
+        stored = await snapshot.read(key, VersionId(number)) if known and number else None
+    if known is None:
+        raise NotFound.of("rest.not-found", key=str(key))
+    if stored is None:
+        raise NotFound.of("rest.version-not-found", key=str(key), version=version)
+    return response_of(stored)

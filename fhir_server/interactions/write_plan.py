@@ -1,0 +1,125 @@
+"""From a resource to a write: validate, fill the meta in, index; and the commit that repeats after a lost race.
+
+A write is data (`Put`, `Delete`); nothing here touches the store but through `commit`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from fhir_server.errors import Conflict, Issue, PreconditionFailed, ResourceInvalid, has_errors
+from fhir_server.fhir.json_codec import encode
+from fhir_server.fhir.shapes import JsonObject, VersionId
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.messages import FhirRequest, version_of_etag
+from fhir_server.search.query import Query
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion
+
+TRIES = 3
+"""How often a write is planned anew after a lost race before the client is told to send it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked resource on its way into the store. `if_match` is the text of the client's precondition."""
+
+    key: Key
+    resource: JsonObject
+    method: str
+    if_match: str | None = None
+    unless: Query | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The stored version has the very content already; nothing is to be written."""
+
+    stored: StoredVersion
+
+
+def findings_of(parts: Parts, resource: JsonObject) -> list[Issue]:
+    """Validates a resource as the `validation` setting says and returns what was found.
+
+    Raises:
+        ResourceInvalid: there are errors and the setting is `enforce`.
+    """
+    if parts.settings.validation == "off":
+        return []
+    issues = parts.validator.check(resource)
+    if parts.settings.validation == "enforce" and has_errors(issues):
+        raise ResourceInvalid(*issues)
+    return issues
+
+
+def if_match_of(request: FhirRequest) -> str | None:
+    """Returns the version that If-Match asks for, without its ETag marks, or None."""
+    header = request.header("if-match")
+    return None if header is None else version_of_etag(header)
+
+
+def write_instant(parts: Parts) -> datetime:
+    """Returns the instant of a write: UTC, cut to the millisecond that `lastUpdated` shows."""
+    now = parts.clock.now().astimezone(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def body_with_meta(resource: JsonObject, key: Key, version: VersionId, at: datetime) -> bytes:
+    """Returns the canonical bytes of a version: type, id and the server's meta first, then the rest in its order."""
+    given = resource.get("meta")
+    rest = {k: v for k, v in (given or {}).items() if k not in ("versionId", "lastUpdated")}
+    stamp = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    meta = {"versionId": str(version), "lastUpdated": stamp, **rest}
+    content = {k: v for k, v in resource.items() if k not in ("resourceType", "id", "meta")}
+    return encode({"resourceType": key.type, "id": key.id, "meta": meta, **content})
+
+
+def plan_put(parts: Parts, draft: Draft, current: StoredVersion | None, now: datetime) -> Put | Unchanged:
+    """Turns a draft into the write after `current`, or says that nothing would change.
+
+    Raises:
+        PreconditionFailed: If-Match names another version, or there is none.
+    """
+    key = draft.key
+    check_if_match(key, draft.if_match, current)
+    if current is not None and current.body is not None:
+        same = body_with_meta(draft.resource, key, current.version, current.updated_at)
+        if same == current.body:
+            return Unchanged(current)
+    version = VersionId(current.version + 1 if current else 1)
+    body = body_with_meta(draft.resource, key, version, now)
+    index = parts.extractor.extract({**draft.resource, "id": key.id}, now)
+    return Put(key, body, index, current.version if current else None, draft.method, draft.unless)
+
+
+def check_if_match(key: Key, wanted: str | None, current: StoredVersion | None) -> None:
+    """Accepts a missing precondition, or one that names the current version.
+
+    Raises:
+        PreconditionFailed: it names another version, or the resource does not exist.
+    """
+    if wanted is None:
+        return
+    if current is None or current.body is None:
+        raise PreconditionFailed.of("rest.version-missing", wanted=wanted, key=str(key))
+    if wanted != str(current.version):
+        raise PreconditionFailed.of("rest.version-conflict", wanted=wanted, current=current.version, key=str(key))
+
+
+T = TypeVar("T")
+
+
+async def repeat_on_lost_race(parts: Parts, attempt: Callable[[Snapshot, datetime], Awaitable[T]]) -> T:
+    """Runs `attempt` on a fresh snapshot, again when its commit lost a race, at most `TRIES` times.
+
+    Raises:
+        Conflict: every try lost; nothing was stored.
+    """
+    lost: Sequence[Key] = ()
+    for _ in range(TRIES):
+        try:
+            async with parts.store.snapshot() as snapshot:
+                return await attempt(snapshot, write_instant(parts))
+        except (LostRace, AlreadyThere) as race:
+            lost = (race.key,)
+    raise Conflict.of("rest.busy", key=str(lost[0]), tries=TRIES)

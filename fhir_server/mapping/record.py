@@ -1,0 +1,85 @@
+"""The neutral form record that every dialect is read into, and where each of its values came from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_server.fhir.shapes import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A coded value: the form's option code (None: the source's code has no counterpart), and what the source wrote.
+
+    `text` is the sentence for people: the words of a free-text option, the source's display, or the option's own.
+    """
+
+    code: str | None
+    source: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """An identifier that failed its check; it is kept, and never put under the national system."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowRef:
+    """One source row: file name, row as a spreadsheet counts (header = 1), physical line, SHA-256 of its raw values."""
+
+    file: str
+    row: int
+    line: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one value came from: the row, the column's name as the file spells it, and the raw text."""
+
+    row: RowRef
+    column: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormRecord:
+    """One record of a form.
+
+    `values` maps a field to str, int, Decimal, bool, `Code`, `Unverified`, a list of these, or lists of such objects for
+    groups. `origins` maps a field's place (`sbp`, `drugs[1].name`, counted from 1) to where it came from.
+    """
+
+    values: JsonObject
+    rows: tuple[RowRef, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def origin(self, place: str) -> Origin | None:
+        """Returns where a value came from: its own place, or its group's first line, or None."""
+        return self.origins.get(place)
+
+
+def plain(value: Any) -> Any:
+    """Returns a value of a record as JSON: a code as its option code, or as the source wrote it when it has none."""
+    if isinstance(value, Code):
+        return value.source if value.code is None else value.code
+    if isinstance(value, Unverified):
+        return value.value
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (place, value) for everything below `value` that is neither an object nor an array."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            yield from leaves(item, f"{place}[{number}]")
+    else:
+        yield place, value

@@ -1,0 +1,166 @@
+"""Source files -> form records: tables found, lines joined to their records, orphans told. See docs/decisions/0002-mapping-language.md."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from fhir_server.errors import Issue, Severity
+from fhir_server.mapping.binding import Binding, bind, find_table
+from fhir_server.mapping.cells import Gathered, lines_in_order, read_cell
+from fhir_server.mapping.codecs.text import folded, raw_text
+from fhir_server.mapping.dialect import Dialect, Table
+from fhir_server.mapping.findings import at_row
+from fhir_server.mapping.record import FormRecord, RowRef
+from fhir_server.mapping.sources.rows import SourceFile, SourceRow
+
+_SHIFT_HINT = frozenset({"mapping.not-number", "mapping.not-integer", "mapping.not-date", "mapping.no-such-day",
+                         "mapping.not-boolean", "mapping.code-unmapped", "mapping.code-refused"})  # fmt: skip
+_SHIFT_COUNT = 3
+LineKey = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """One record with its findings, or rows that are no record: blank, broken, or a line without one (`record` None)."""
+
+    ref: RowRef
+    record: FormRecord | None = None
+    issues: tuple[Issue, ...] = ()
+    is_blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReader:
+    """Reads the records of one form in one dialect. `unused` counts the values of columns that no table names."""
+
+    dialect: Dialect
+    zone: tzinfo
+    unused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _bindings: dict[tuple[str, tuple[str, ...]], Binding] = field(default_factory=dict)
+    _lines: dict[LineKey, list[Gathered]] = field(default_factory=dict)
+    _joined: set[LineKey] = field(default_factory=set)
+
+    def read(self, files: Sequence[tuple[SourceFile, Table]]) -> Iterator[ReadRecord]:
+        """Yields every row's outcome: line tables are held in memory, record tables are streamed, orphans come last."""
+        for source, table in files:
+            if table.group:
+                yield from self._hold(source, table)
+        for source, table in files:
+            if not table.group:
+                yield from self._stream(source, table)
+        for key, lines in self._lines.items():
+            if key not in self._joined:
+                yield from (self._orphan(line, key) for line in lines)
+
+    def _hold(self, source: SourceFile, table: Table) -> Iterator[ReadRecord]:
+        for row in source.rows():
+            if (refused := self._refused(row)) is not None:
+                yield refused
+                continue
+            line, binding, cells = self._gather(row, table)
+            parent = tuple(_key_text(cells, binding.index_of(name)) for name in table.parent)
+            self._lines.setdefault((table.group, parent), []).append(line)
+
+    def _stream(self, source: SourceFile, table: Table) -> Iterator[ReadRecord]:
+        for row in source.rows():
+            refused = self._refused(row)
+            yield refused if refused is not None else self._record(row, table)
+
+    def _record(self, row: SourceRow, table: Table) -> ReadRecord:
+        found, binding, cells = self._gather(row, table)
+        lines_in_order(found)
+        _constants(found, table, self.zone)
+        joined = [line for line_table in self.dialect.tables for line in self._take(found, line_table)]
+        for index, line_table in binding.lines:
+            joined += [(line_table.group, line) for line in self._nested(found.ref, line_table, cells[index])]
+        rows = [found.ref]
+        for group, line in joined:
+            _attach(found, group, line)
+            if line.ref != found.ref:
+                rows.append(line.ref)
+        return ReadRecord(found.ref, FormRecord(found.values, tuple(rows), found.origins), tuple(_hinted(found)))
+
+    def _take(self, found: Gathered, table: Table) -> list[tuple[str, Gathered]]:
+        if not table.group or not table.parent:
+            return []
+        key = (table.group, tuple(folded(str(found.values.get(name, ""))) for name in table.parent.values()))
+        if not all(key[1]):
+            return []
+        self._joined.add(key)
+        return [(table.group, line) for line in self._lines.get(key, ())]
+
+    def _nested(self, ref: RowRef, table: Table, raw: Any) -> Iterator[Gathered]:
+        for item in raw if isinstance(raw, list) else ():
+            if isinstance(item, dict):
+                row = SourceRow(ref.file, ref.row, ref.line, tuple(item), tuple(item.values()))
+                yield self._gather(row, table, ref=ref)[0]
+
+    def _gather(self, row: SourceRow, table: Table, *, ref: RowRef | None = None) -> tuple[Gathered, Binding, list[Any]]:
+        binding = self._bindings.get((table.name, row.header))
+        if binding is None:
+            binding = self._bindings[table.name, row.header] = bind(self.dialect, table, row.header)
+        cells = list(row.cells)
+        for index in binding.drops:
+            cells[index] = ""
+        found = Gathered(ref or row.ref(tuple(cells)))
+        for index, spelled, column in binding.reads:
+            if cells[index] not in ("", None):
+                read_cell(column, cells[index], found, spelled=spelled, zone=self.zone)
+        for index, name in binding.unused:
+            if cells[index] not in ("", None):
+                self.unused[row.file, name] += 1
+        return found, binding, cells
+
+    def _refused(self, row: SourceRow) -> ReadRecord | None:
+        """A row that holds nothing, could not be taken apart, or lost characters before it came here."""
+        if row.is_blank:
+            return ReadRecord(RowRef(row.file, row.row, row.line, ""), is_blank=True)
+        problem = row.problem
+        ref = RowRef(row.file, row.row, row.line, "")
+        lost = next((n for n, c in zip(row.header, row.cells, strict=False) if "\ufffd" in str(c)), None)
+        if problem is None and lost is not None:
+            problem = at_row("mapping.lost-character", ref, column=lost)
+        return None if problem is None else ReadRecord(ref, issues=(problem,))
+
+    def _orphan(self, line: Gathered, key: LineKey) -> ReadRecord:
+        parent = ", ".join(part or "-" for part in key[1])
+        found = at_row("mapping.orphan-line", line.ref, parent=parent, value=parent)
+        return ReadRecord(line.ref, issues=(found,))
+
+
+def tables_of(dialect: Dialect, files: Sequence[SourceFile]) -> list[tuple[SourceFile, Table]]:
+    """Returns each file with the table that its header says it is.
+
+    Raises:
+        FileRefused: a file is none of the dialect's tables for this form.
+    """
+    return [(source, find_table(dialect, source.header, file=source.name)) for source in files]
+
+
+def _key_text(cells: Sequence[Any], index: int | None) -> str:
+    return "" if index is None else folded(raw_text(cells[index]))
+
+
+def _constants(found: Gathered, table: Table, zone: tzinfo) -> None:
+    for column, text in table.constants:
+        read_cell(column, text, found, spelled=column.name, zone=zone)
+
+
+def _attach(found: Gathered, group: str, line: Gathered) -> None:
+    """Adds a line to its record; its findings count against the record."""
+    if line.values:
+        lines = found.values.setdefault(group, [])
+        lines.append(line.values)
+        for name, origin in line.origins.items():
+            found.origins[f"{group}[{len(lines)}].{name}"] = origin
+    found.issues.extend(line.issues)
+
+
+def _hinted(found: Gathered) -> list[Issue]:
+    """The row's findings, and a hint when so many values are of the wrong type that its columns look shifted."""
+    wrong = sum(found_issue.key in _SHIFT_HINT for found_issue in found.issues)
+    if wrong < _SHIFT_COUNT:
+        return found.issues
+    return [*found.issues, at_row("mapping.shifted-hint", found.ref, severity=Severity.INFORMATION, count=wrong)]

@@ -1,0 +1,124 @@
+"""Rules between the fields of a record, and the check of citizen numbers. See docs/decisions/0002-mapping-language.md."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from fhir_server.errors import Issue, Severity
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.mapping.codecs.identifiers import IdCard, read_id_card
+from fhir_server.mapping.findings import at_place
+from fhir_server.mapping.form import Form, Rule
+from fhir_server.mapping.record import Code, FormRecord, Unverified
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A record as rules see it, and today in the configured zone."""
+
+    values: JsonObject
+    today: str
+
+    def get(self, name: str) -> Any:
+        value = self.values.get(name)
+        return value.code if isinstance(value, Code) else value
+
+
+def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Issue]:
+    """Returns a finding for each rule of the form that the record breaks; `today` is an instant in the configured zone.
+
+    A rule whose fields are empty is not broken, `requires` and `any_of` aside.
+    """
+    case = _Case(record.values, today.strftime("%Y-%m-%d"))
+    return [_finding(rule, record, place) for rule in form.rules for place in _RULES[rule.shape](case, rule.arguments)]
+
+
+def _finding(rule: Rule, record: FormRecord, place: str) -> Issue:
+    severity = Severity.WARNING if rule.is_warning else Severity.ERROR
+    found = at_place("mapping.rule", record, place, severity=severity)
+    row, column, value = (found.params[k] for k in ("row", "column", "value"))
+    params = dict(found.params)
+    params["en"] = f"Row {row}, {column!r} = {value!r}: {rule.en}"
+    params["zh"] = f"第 {row} 行 ‘{column}’=‘{value}’：{rule.zh}"
+    return replace(found, key=rule.key, params=params)
+
+
+def _greater(case: _Case, fields: list[str]) -> list[str]:
+    a, b = (case.get(f) for f in fields)
+    return [fields[0]] if a is not None and b is not None and not a > b else []
+
+
+def _before(case: _Case, fields: list[str]) -> list[str]:
+    a, b = _comparable(case, fields)
+    return [fields[1]] if a and b and not a < b else []
+
+
+def _not_after(case: _Case, fields: list[str]) -> list[str]:
+    a, b = _comparable(case, fields)
+    return [fields[0]] if a and b and a > b else []
+
+
+def _comparable(case: _Case, fields: list[str]) -> tuple[str, str]:
+    """Two dates cut to the days, months or years that both of them know."""
+    a, b = (str(case.get(f) or "")[:10] for f in fields)
+    shorter = min(len(a), len(b))
+    return a[:shorter], b[:shorter]
+
+
+def _not_future(case: _Case, fields: list[str]) -> list[str]:
+    return [f for f in fields if (day := str(case.get(f) or "")[:10]) and day > case.today[: len(day)]]
+
+
+def _requires(case: _Case, given: JsonObject) -> list[str]:
+    value = case.get(given["field"])
+    wanted = given.get("is")
+    applies = value is not None if wanted is None else value in wanted
+    return [f for f in given["then"] if case.get(f) is None] if applies else []
+
+
+def _any_of(case: _Case, fields: list[str]) -> list[str]:
+    return [] if any(case.get(f) is not None for f in fields) else fields[:1]
+
+
+_RULES: dict[str, Callable[[_Case, Any], list[str]]] = {
+    "greater": _greater,
+    "before": _before,
+    "not_after": _not_after,
+    "not_future": _not_future,
+    "requires": _requires,
+    "any_of": _any_of,
+}
+
+
+def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[FormRecord, list[Issue]]:
+    """Returns the record with its citizen numbers normalised, or marked unverified when they fail their check.
+
+    `bad_id` is `warn` (a failing number is kept as unverified) or `reject` (its finding is an error).
+    """
+    issues: list[Issue] = []
+    changed: JsonObject = {}
+    for found in form.fields.values():
+        text = record.values.get(found.name)
+        if found.check == "id-card" and isinstance(text, str):
+            card = read_id_card(text)
+            problem = card.problem or _birth_problem(card, record.values.get(found.birth))
+            changed[found.name] = Unverified(card.number) if problem else card.number
+            issues += _identity_findings(record, found.name, card, problem, bad_id=bad_id)
+    if not changed:
+        return record, issues
+    return FormRecord(record.values | changed, record.rows, record.origins), issues
+
+
+def _birth_problem(card: IdCard, birth: Any) -> str:
+    is_same = not isinstance(birth, str) or card.birth_date.startswith(birth)
+    return "" if is_same else "mapping.id-card-birth-date"
+
+
+def _identity_findings(record: FormRecord, name: str, card: IdCard, problem: str, *, bad_id: str) -> list[Issue]:
+    if problem:
+        severity = Severity.ERROR if bad_id == "reject" else Severity.WARNING
+        return [at_place(problem, record, name, severity=severity, value=card.number, in_number=card.birth_date)]
+    if card.was_fifteen:
+        return [at_place("mapping.id-card-15", record, name, severity=Severity.INFORMATION, number=card.number)]
+    return []

@@ -1,0 +1,28 @@
+"""Source files -> rows, whatever their encoding and format. See docs/decisions/0002-mapping-language.md."""
+
+from pathlib import Path
+
+from fhir_server.errors import issue
+from fhir_server.mapping.sources.csv_file import open_csv
+from fhir_server.mapping.sources.encodings import find_encoding
+from fhir_server.mapping.sources.json_file import open_json
+from fhir_server.mapping.sources.rows import FileRefused, SourceFile, SourceRow
+
+__all__ = ["FileRefused", "SourceFile", "SourceRow", "open_source"]
+
+
+def open_source(path: Path, *, encoding: str = "auto") -> SourceFile:
+    """Returns a source file ready to be read; JSON when it starts with a bracket or brace, else CSV.
+
+    Raises:
+        FileRefused: missing, empty, in another encoding than declared or in none, or JSON that cannot be read.
+        ValueError: the name of the encoding is unknown.
+    """
+    if not path.is_file():
+        raise FileRefused(issue("mapping.file-missing", file=path.name))
+    found = find_encoding(path, encoding)
+    with path.open(encoding=found.codec) as file:
+        start = next((line.lstrip()[:1] for line in file if line.strip()), "")
+    if not start:
+        raise FileRefused(issue("mapping.file-empty", file=path.name))
+    return open_json(path, found) if start in "[{" else open_csv(path, found)

@@ -1,0 +1,1 @@
+"""FHIR operations and the long works of the command line, one file each."""

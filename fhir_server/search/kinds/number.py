@@ -1,0 +1,93 @@
+"""Number parameters, https://hl7.org/fhir/R4/search.html#number.
+
+`eq` and `ne` compare with the interval of the digits that were given (`100` is [99.5, 100.5)); the other prefixes with
+the exact value; `ap` with a tenth of the value on both sides. An indexed number is the point `[v, next float)`.
+"""
+
+import math
+import re
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from fhir_server.definitions.registry import SearchParameter
+from fhir_server.errors import SearchValueInvalid
+from fhir_server.search.context import SearchContext
+from fhir_server.search.filing import Filing
+from fhir_server.search.query import Clause, RangeOp, RangeTest
+from fhir_server.search.rows import RangeRow
+from fhir_server.search.values import any_of, modifier_refused, prefixed
+
+MODIFIERS: frozenset[str] = frozenset()
+
+LOWEST = -1e308
+HIGHEST = 1e308
+"""Ends of a number range that is open; larger numbers are filed at the ends."""
+
+_NUMBER = re.compile(r"-?\d{1,40}(?P<fraction>\.\d{1,40})?(?P<exponent>[eE][+-]?\d{1,3})?", re.ASCII)
+
+
+class Span(NamedTuple):
+    """`[low, high)` of numbers."""
+
+    low: float
+    high: float
+
+
+def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
+    """Returns the clause of a number value, `[prefix]number`.
+
+    Raises:
+        SearchValueInvalid: an alternative is no number.
+        SearchParameterUnknown: a modifier; numbers take none but `:missing`.
+    """
+    if modifier is not None:
+        raise modifier_refused(parameter.code, modifier, MODIFIERS)
+    return any_of(parameter.code, raw, lambda part: _clause(parameter.code, part))
+
+
+def _clause(code: str, part: str) -> Clause:
+    op, text = prefixed(part)
+    span = searched_span(op, text)
+    if span is None:
+        raise SearchValueInvalid.of("search.value-number", code, name=code, value=part)
+    return RangeTest(code, op, span.low, span.high)
+
+
+def searched_span(op: RangeOp, text: str) -> Span | None:
+    """Returns what `op` compares with for a number as it was written, or None when it is no number."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    value = Decimal(text)
+    if op in (RangeOp.EQ, RangeOp.NE):
+        return _around(value, _half_digit(value, whole_power=bool(found["exponent"] and not found["fraction"])))
+    if op is RangeOp.AP:
+        return _around(value, abs(value) / 10)
+    return point(value)
+
+
+def _half_digit(value: Decimal, *, whole_power: bool) -> Decimal:
+    """Returns half a unit of the last digit given; R4's own example makes `1e2` [95, 105), as if it were `1.0e2`."""
+    exponent = int(value.as_tuple().exponent)
+    return Decimal(5).scaleb(exponent - (2 if whole_power else 1))
+
+
+def _around(value: Decimal, width: Decimal) -> Span:
+    low, high = _bounded(value - width), _bounded(value + width)
+    return Span(low, high if high > low else math.nextafter(low, math.inf))
+
+
+def point(value: Decimal | float) -> Span:
+    """Returns the range of one number: from itself to the next float."""
+    low = _bounded(value)
+    return Span(low, math.nextafter(low, math.inf))
+
+
+def _bounded(value: Decimal | float) -> float:
+    return max(LOWEST, min(float(value), HIGHEST))
+
+
+def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
+    """Files an integer or decimal as a point."""
+    if isinstance(value, Decimal | int | float) and not isinstance(value, bool):
+        filing.ranges.append(RangeRow(code, *point(value)))

@@ -1,0 +1,64 @@
+"""String parameters: the start of a normalised text, `:contains`, `:exact`, https://hl7.org/fhir/R4/search.html#string."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fhir_server.definitions.registry import SearchParameter
+from fhir_server.search.context import SearchContext
+from fhir_server.search.filing import Filing
+from fhir_server.search.normal import normalise
+from fhir_server.search.query import Clause, KeyStarts, TextContains, TextIs
+from fhir_server.search.rows import TextRow
+from fhir_server.search.values import any_of, modifier_refused, unescape
+
+MODIFIERS = frozenset({"exact", "contains"})
+
+_CLAUSES: Mapping[str | None, Callable[[str, str], Clause]] = {
+    None: lambda code, text: KeyStarts(code, normalise(text)),
+    "contains": lambda code, text: TextContains(code, normalise(text)),
+    "exact": TextIs,
+}
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "HumanName": ("text", "family", "given", "prefix", "suffix"),
+    "Address": ("text", "line", "city", "district", "state", "country", "postalCode"),
+    "CodeableConcept": ("text",),
+    "Coding": ("display", "code"),
+    "Annotation": ("text",),
+}
+
+
+def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
+    """Returns the clause of a string value, its alternatives joined by OR.
+
+    Raises:
+        SearchValueInvalid: an alternative is empty.
+        SearchParameterUnknown: a modifier that strings do not take.
+    """
+    if modifier not in _CLAUSES:
+        raise modifier_refused(parameter.code, str(modifier), MODIFIERS)
+    return any_of(parameter.code, raw, lambda part: _CLAUSES[modifier](parameter.code, unescape(part)))
+
+
+def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
+    """Files a string, or every part of a HumanName or Address, as a normalised key and a text."""
+    for text in _texts(value, type_name):
+        normal = normalise(text)
+        if normal:
+            filing.keys.add(f"{code}={normal}")
+            filing.texts.append(TextRow(code, normal, text))
+
+
+def _texts(value: Any, type_name: str) -> Iterable[str]:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, dict):
+        return ()
+    own = [text for part in _PARTS.get(type_name, ()) for text in _strings(value.get(part))]
+    if type_name == "CodeableConcept":
+        own += [text for coding in value.get("coding", ()) for text in _texts(coding, "Coding")]
+    return own
+
+
+def _strings(value: Any) -> Iterable[str]:
+    values = value if isinstance(value, list) else (value,)
+    return (text for text in values if isinstance(text, str))

@@ -1,0 +1,101 @@
+"""Token parameters: codes, identifiers, flags, https://hl7.org/fhir/R4/search.html#token.
+
+Keys put the code first, `param=code␟system`, so that a bare code is a prefix. Codes compare without regard to case.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fhir_server.definitions.registry import SearchParameter
+from fhir_server.errors import SearchValueInvalid
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.search.context import SearchContext
+from fhir_server.search.filing import Filing
+from fhir_server.search.query import Clause, KeyEnds, KeyIs, KeyStarts, Not
+from fhir_server.search.rows import SEPARATOR
+from fhir_server.search.values import any_of, modifier_refused, split, unescape
+
+MODIFIERS = frozenset({"not"})
+
+
+def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
+    """Returns the clause of a token value: `code`, `system|code`, `|code` (no system) or `system|` (any code).
+
+    `:not` is true of a resource none of whose values matches any alternative.
+
+    Raises:
+        SearchValueInvalid: an alternative is empty or has more than one `|`.
+        SearchParameterUnknown: a modifier that tokens do not take here.
+    """
+    if modifier not in (None, "not"):
+        raise modifier_refused(parameter.code, modifier, MODIFIERS)
+    clause = any_of(parameter.code, raw, lambda part: clause_of(parameter.code, part))
+    return Not(clause) if modifier == "not" else clause
+
+
+def clause_of(code: str, part: str) -> Clause:
+    """Returns the clause of one alternative, filed under the key name `code`.
+
+    Raises:
+        SearchValueInvalid: more than one `|`, or nothing on either side of it.
+    """
+    parts = [unescape(p) for p in split(part, "|")]
+    if len(parts) > 2 or not any(parts):
+        raise SearchValueInvalid.of("search.value-token", code, name=code, value=part)
+    if len(parts) == 1:
+        return KeyStarts(code, parts[0].lower() + SEPARATOR)
+    system, value = parts
+    return KeyIs(code, value.lower() + SEPARATOR + system) if value else KeyEnds(code, SEPARATOR + system)
+
+
+def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
+    """Files the tokens of a coded value, an identifier, a contact point or a primitive."""
+    for token, system in tokens(value, type_name):
+        filing.keys.add(f"{code}={token.lower()}{SEPARATOR}{system}")
+
+
+def tokens(value: Any, type_name: str) -> Iterable[tuple[str, str]]:
+    """Returns the (code, system) pairs of a value; the system is empty where the value has none."""
+    if isinstance(value, str):
+        return ((value, ""),)
+    if isinstance(value, bool):
+        return (("true" if value else "false", ""),)
+    if isinstance(value, dict):
+        return _TOKENS.get(type_name, _nothing)(value)
+    return () if value is None else ((str(value), ""),)
+
+
+def _nothing(value: JsonObject) -> Iterable[tuple[str, str]]:
+    return ()
+
+
+def _coding(value: JsonObject) -> Iterable[tuple[str, str]]:
+    code = value.get("code")
+    return ((code, value.get("system") or ""),) if isinstance(code, str) else ()
+
+
+def _codeable_concept(value: JsonObject) -> Iterable[tuple[str, str]]:
+    return (pair for coding in value.get("coding", ()) if isinstance(coding, dict) for pair in _coding(coding))
+
+
+def _identifier(value: JsonObject) -> Iterable[tuple[str, str]]:
+    text = value.get("value")
+    return ((text, value.get("system") or ""),) if isinstance(text, str) else ()
+
+
+def _contact_point(value: JsonObject) -> Iterable[tuple[str, str]]:
+    # R4 makes `use` the namespace of a contact point; clients also write its system, `phone|...`. Both are filed.
+    text = value.get("value")
+    if not isinstance(text, str):
+        return ()
+    namespaces = [n for n in (value.get("system"), value.get("use")) if isinstance(n, str)]
+    return [(text, namespace) for namespace in namespaces or [""]]
+
+
+_TOKENS: Mapping[str, Callable[[JsonObject], Iterable[tuple[str, str]]]] = {
+    "Coding": _coding,
+    "CodeableConcept": _codeable_concept,
+    "Identifier": _identifier,
+    "ContactPoint": _contact_point,
+    "Quantity": _coding,
+}

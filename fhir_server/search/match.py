@@ -1,0 +1,177 @@
+"""Which resources a clause matches and how results are ordered: the definition of truth for every store.
+
+https://hl7.org/fhir/R4/search.html#prefix and https://hl7.org/fhir/R4/search.html#_sort
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from fhir_server.search.query import (
+    AllOf,
+    AnyOf,
+    Clause,
+    HasRange,
+    IdIs,
+    KeyEnds,
+    KeyIs,
+    KeyStarts,
+    Not,
+    Query,
+    RangeOp,
+    RangeTest,
+    SortBy,
+    SortKey,
+    TextContains,
+    TextIs,
+    UpdatedTest,
+)
+from fhir_server.search.rows import SEPARATOR, IndexEntries, RangeRow
+
+SortValue: TypeAlias = int | float | str | None
+"""What a sort key compares; None is an absent value. One key never mixes numbers and texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One current resource as a store knows it: logical id, last-updated instant in microseconds, index entries."""
+
+    id: str
+    updated: int
+    entries: IndexEntries
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    low: int | float
+    high: int | float
+
+
+def _eq(row: _Span, search: _Span) -> bool:
+    return search.low <= row.low and row.high <= search.high
+
+
+def _gt(row: _Span, search: _Span) -> bool:
+    return row.high > search.high
+
+
+def _lt(row: _Span, search: _Span) -> bool:
+    return row.low < search.low
+
+
+_RELATIONS: Mapping[RangeOp, Callable[[_Span, _Span], bool]] = {
+    RangeOp.EQ: _eq,
+    RangeOp.NE: lambda row, search: not _eq(row, search),
+    RangeOp.GT: _gt,
+    RangeOp.LT: _lt,
+    RangeOp.GE: lambda row, search: _gt(row, search) or _eq(row, search),
+    RangeOp.LE: lambda row, search: _lt(row, search) or _eq(row, search),
+    RangeOp.SA: lambda row, search: row.low >= search.high,
+    RangeOp.EB: lambda row, search: row.high <= search.low,
+    RangeOp.AP: lambda row, search: row.low < search.high and search.low < row.high,
+}
+
+
+def _unit_fits(row: RangeRow, wanted: str | None) -> bool:
+    if wanted is None:
+        return True
+    return row.unit.startswith(wanted) if wanted.endswith(SEPARATOR) else row.unit == wanted
+
+
+def _range_holds(test: RangeTest, of: Indexed) -> bool:
+    search, holds = _Span(test.low, test.high), _RELATIONS[test.op]
+    return any(
+        row.param == test.param and _unit_fits(row, test.unit) and holds(_Span(row.low, row.high), search)
+        for row in of.entries.ranges
+    )
+
+
+def _updated_holds(test: UpdatedTest, of: Indexed) -> bool:
+    return _RELATIONS[test.op](_Span(of.updated, of.updated + 1), _Span(test.low, test.high))
+
+
+def _key_is(test: KeyIs, of: Indexed) -> bool:
+    return f"{test.param}={test.value}" in of.entries.keys
+
+
+def _key_starts(test: KeyStarts, of: Indexed) -> bool:
+    return any(key.startswith(f"{test.param}={test.prefix}") for key in of.entries.keys)
+
+
+def _key_ends(test: KeyEnds, of: Indexed) -> bool:
+    return any(value.endswith(test.suffix) for value in _key_values(of, test.param))
+
+
+def _text_contains(test: TextContains, of: Indexed) -> bool:
+    return any(row.param == test.param and test.part in row.normal for row in of.entries.texts)
+
+
+def _text_is(test: TextIs, of: Indexed) -> bool:
+    return any(row.param == test.param and row.exact == test.exact for row in of.entries.texts)
+
+
+_TESTS: Mapping[type, Callable[[Any, Indexed], bool]] = {
+    KeyIs: _key_is,
+    KeyStarts: _key_starts,
+    KeyEnds: _key_ends,
+    TextContains: _text_contains,
+    TextIs: _text_is,
+    RangeTest: _range_holds,
+    HasRange: lambda test, of: any(row.param == test.param for row in of.entries.ranges),
+    IdIs: lambda test, of: of.id in test.ids,
+    UpdatedTest: _updated_holds,
+    AnyOf: lambda test, of: any(matches(clause, of) for clause in test.clauses),
+    AllOf: lambda test, of: all(matches(clause, of) for clause in test.clauses),
+    Not: lambda test, of: not matches(test.clause, of),
+}
+
+
+def matches(clause: Clause, of: Indexed) -> bool:
+    """Tells whether the resource satisfies the clause, exactly as `query.py` documents each class.
+
+    A test holds when any row of its parameter satisfies it; only `Not` speaks of the resource as a whole.
+    """
+    return _TESTS[type(clause)](clause, of)
+
+
+def _key_values(of: Indexed, param: str) -> list[str]:
+    start = f"{param}="
+    return [key[len(start) :] for key in of.entries.keys if key.startswith(start)]
+
+
+_SORT_VALUES: Mapping[SortBy, Callable[[Indexed, str], Iterable[int | float | str]]] = {
+    SortBy.ID: lambda of, _: (of.id,),
+    SortBy.UPDATED: lambda of, _: (of.updated,),
+    SortBy.CLINICAL: lambda of, _: (of.entries.sort_date,),
+    SortBy.KEY: _key_values,
+    SortBy.TEXT: lambda of, param: [row.normal for row in of.entries.texts if row.param == param],
+    SortBy.RANGE: lambda of, param: [row.low for row in of.entries.ranges if row.param == param],
+}
+
+
+def sort_value(key: SortKey, of: Indexed) -> SortValue:
+    """Returns what `key` compares: the least value of the resource, the greatest when descending, None when absent.
+
+    Texts compare by code point. A KEY value is what follows `param=`; a RANGE value is a row's `low`.
+    """
+    values: Iterable[Any] = _SORT_VALUES[key.by](of, key.param)
+    result: SortValue = (max if key.descending else min)(values, default=None)
+    return result
+
+
+def ordered(query: Query, items: Iterable[Indexed]) -> list[Indexed]:
+    """Returns the items that satisfy every clause of the query, in its order; `count` and type are not applied.
+
+    Absent sort values come last in both directions; ties are broken by id ascending.
+    """
+    found = sorted((of for of in items if all(matches(clause, of) for clause in query.where)), key=lambda of: of.id)
+    for key in reversed(query.sort):
+        present = [of for of in found if sort_value(key, of) is not None]
+        absent = [of for of in found if sort_value(key, of) is None]
+        present.sort(key=lambda of: _present(key, of), reverse=key.descending)
+        found = present + absent
+    return found
+
+
+def _present(key: SortKey, of: Indexed) -> Any:
+    return sort_value(key, of)

@@ -1,0 +1,41 @@
+"""`_sort` values, https://hl7.org/fhir/R4/search.html#_sort."""
+
+from fhir_server.definitions.registry import ResourceSupport
+from fhir_server.errors import Issue, SearchParameterUnknown, SearchValueInvalid
+from fhir_server.search.kinds import KINDS
+from fhir_server.search.offered import listed, offered
+from fhir_server.search.query import SortBy, SortKey
+
+_BY_NAME = {"_id": SortBy.ID, "_lastUpdated": SortBy.UPDATED}
+
+
+def parse_sort(raw: str, support: ResourceSupport) -> tuple[list[tuple[str, SortKey]], list[Issue]]:
+    """Returns the sort keys, each with its text, and a finding for every name that the type cannot be sorted by.
+
+    Raises:
+        SearchValueInvalid: an empty name in the list.
+    """
+    known: list[tuple[str, SortKey]] = []
+    unknown: list[Issue] = []
+    for text in raw.split(","):
+        name = text.removeprefix("-")
+        if not name:
+            raise SearchValueInvalid.of("search.value-empty", "_sort", name="_sort", value=raw)
+        if name in offered(support):
+            known.append((text, _key(name, support, descending=text.startswith("-"))))
+        else:
+            unknown += _unknown(name, support).issues
+    return known, unknown
+
+
+def _key(name: str, support: ResourceSupport, *, descending: bool) -> SortKey:
+    if name in _BY_NAME:
+        return SortKey(_BY_NAME[name], descending=descending)
+    if name == support.sort_date:
+        return SortKey(SortBy.CLINICAL, descending=descending)
+    return SortKey(KINDS[offered(support)[name].kind].sort_by, name, descending)
+
+
+def _unknown(name: str, support: ResourceSupport) -> SearchParameterUnknown:
+    valid = listed(offered(support))
+    return SearchParameterUnknown.of("search.sort-unknown", "_sort", name=name, type=support.type, valid=valid)

@@ -1,0 +1,88 @@
+"""One write transaction: which units of work are allowed, and what they change.
+
+Every check of a unit precedes its first change, so a refused unit leaves nothing to undo. Changes are gathered and filed
+together; only a check that must see them in the tables has them filed earlier.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import apsw
+
+from fhir_server.fhir.shapes import Moment, ResourceType, VersionId
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, StoredVersion, Write
+from fhir_server.store.sqlite.clauses import texts
+from fhir_server.store.sqlite.filed import Filed, filed_of, nothing, unpacked
+from fhir_server.store.sqlite.filing import Change, file_changes
+from fhir_server.store.sqlite.read import find_code
+from fhir_server.store.sqlite.search import has_match
+from fhir_server.store.sqlite.versions import microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Where the current version of a resource lies, which one it is, and what is filed of it."""
+
+    rid: int
+    version: VersionId
+    filed: Filed
+
+
+class Ledger:
+    """The state of one open write transaction."""
+
+    def __init__(self, connection: apsw.Connection, keys: Iterable[Key]) -> None:
+        text = "SELECT value, coalesce((SELECT max(rid) FROM res), 0) FROM meta WHERE name = 'moment'"
+        self._connection = connection
+        self._moment, self._last_rid = connection.execute(text).fetchall()[0]
+        self._codes: dict[ResourceType, int] = {}
+        self._current = self._read_current(keys)
+        self._pending: dict[Key, Change] = {}
+
+    def enter(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
+        """Takes one unit of work up and returns its new versions.
+
+        Raises:
+            LostRace: an expectation failed; nothing of the unit was taken up.
+            AlreadyThere: an `unless` query matched; nothing of the unit was taken up.
+        """
+        self._settle_before(writes)
+        for write in writes:
+            self._check(write)
+        self._moment += 1
+        return tuple(self._add(write, now) for write in writes)
+
+    def file(self) -> None:
+        """Writes all that was taken up into the tables."""
+        if self._pending:
+            file_changes(self._connection, list(self._pending.values()))
+            self._connection.execute("UPDATE meta SET value = ? WHERE name = 'moment'", (self._moment,))
+            self._pending = {}
+
+    def _settle_before(self, writes: Sequence[Write]) -> None:
+        if any(write.key in self._pending or (isinstance(write, Put) and write.unless) for write in writes):
+            self.file()
+
+    def _check(self, write: Write) -> None:
+        current = self._current.get(write.key)
+        if (current.version if current else None) != write.expect:
+            raise LostRace(write.key)
+        if not isinstance(write, Put) or write.unless is None:
+            return
+        code = find_code(self._connection, write.unless.type)
+        if code is not None and has_match(self._connection, write.unless, code):
+            raise AlreadyThere(write.key)
+
+    def _add(self, write: Write, now: datetime) -> StoredVersion:
+        current = self._current.get(write.key)
+        version = VersionId((write.expect or 0) + 1)
+        put = isinstance(write, Put)
+        body, method = (write.body, write.method) if isinstance(write, Put) else (None, "DELETE")
+        new = StoredVersion(write.key, version, now.astimezone(UTC), method, body, Moment(self._moment))
+        filed = filed_of(write.index) if isinstance(write, Put) else nothing(microseconds(now))
+        rid = current.rid if current else self._next_rid()
+        change = Change(rid, self._code(write.key.type), new, filed, current.filed if current else None)
+        self._pending[write.key] = change
+        self._current[write.key] = Current(rid, version, filed)
+        return new

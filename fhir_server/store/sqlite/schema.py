@@ -1,0 +1,100 @@
+"""The tables of the embedded store and their version, https://www.sqlite.org/stricttables.html.
+
+- `res`: the current version of every resource, deletions included; `keys` and `rows` keep its filed index entries, so
+  that an update can take back exactly what it filed;
+- `tok`: `param=value` keys with the sort date inside the index, so that a filtered, date-sorted page is one range;
+- `rng`, `txt`: ranges and texts; `hist`: superseded versions; `type`: numbers of resource types; `meta`: last commit.
+"""
+
+import apsw
+
+from fhir_server.errors import StoreUnavailable
+
+APPLICATION_ID = 0x46484952
+"""`FHIR`, in the header of the file, https://www.sqlite.org/pragma.html#pragma_application_id."""
+
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('moment', 0);
+
+CREATE TABLE type (code INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE res (
+  rid INTEGER PRIMARY KEY,
+  t INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  v INTEGER NOT NULL,
+  lu INTEGER NOT NULL,        -- last updated, microseconds since 1970 UTC
+  sd INTEGER NOT NULL,        -- sort date, microseconds
+  c INTEGER NOT NULL,         -- commit number
+  method TEXT NOT NULL,
+  deleted INTEGER NOT NULL,   -- 1: a deletion, without body and index rows
+  body BLOB,
+  keys TEXT NOT NULL,         -- JSON array of the keys filed in tok
+  rows BLOB NOT NULL          -- MessagePack [ranges, texts] filed in rng and txt
+) STRICT;
+CREATE UNIQUE INDEX res_id ON res (t, id);
+CREATE INDEX res_updated ON res (t, lu DESC, id) WHERE deleted = 0;
+CREATE INDEX res_clinical ON res (t, sd DESC, id) WHERE deleted = 0;
+
+CREATE TABLE hist (
+  t INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  v INTEGER NOT NULL,
+  lu INTEGER NOT NULL,
+  c INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  body BLOB
+) STRICT;
+CREATE UNIQUE INDEX hist_version ON hist (t, id, v);
+
+CREATE TABLE tok (
+  t INTEGER NOT NULL, k TEXT NOT NULL, sd INTEGER NOT NULL, rid INTEGER NOT NULL,
+  PRIMARY KEY (t, k, sd DESC, rid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rng (
+  t INTEGER NOT NULL, p TEXT NOT NULL, rid INTEGER NOT NULL, lo ANY NOT NULL, hi ANY NOT NULL, u TEXT NOT NULL,
+  PRIMARY KEY (t, p, rid, lo, hi, u)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rng_low ON rng (t, p, lo, hi);
+
+CREATE TABLE txt (
+  t INTEGER NOT NULL, p TEXT NOT NULL, rid INTEGER NOT NULL, n TEXT NOT NULL, e TEXT NOT NULL,
+  PRIMARY KEY (t, p, rid, n, e)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Creates the tables in an empty file, or checks that the file is one of ours and not newer than this program.
+
+    Raises:
+        StoreUnavailable: another program's file, or a newer schema.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _is_empty(connection):
+            connection.execute(_TABLES)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}")
+        _check(connection)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) = 0 FROM sqlite_schema").get) and not connection.pragma(
+        "application_id"
+    )
+
+
+def _check(connection: apsw.Connection) -> None:
+    if connection.pragma("application_id") != APPLICATION_ID:
+        raise StoreUnavailable.of("store.not-ours")
+    found = connection.pragma("user_version")
+    if found > SCHEMA_VERSION:
+        raise StoreUnavailable.of("store.schema-newer", found=found, known=SCHEMA_VERSION)

@@ -1,0 +1,70 @@
+"""Extensions: each is looked up by its URL and meets its definition, https://hl7.org/fhir/R4/extensibility.html."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fhir_server.definitions.registry import StructureDefinition
+from fhir_server.validation.report import Findings, at, found, joined, shown, warned
+from fhir_server.validation.site import Build, Check, Scope
+
+
+def build_extension(check_content: Check, build: Build, *, modifier: bool, nested: bool) -> Check:
+    """Returns the check of one extension: R4's own on its content, then the definition that its URL names.
+
+    `modifier` tells a modifierExtension; `nested` an extension within another, whose relative URL its parent defines.
+    """
+    definition_check = _by_url(build, modifier=modifier)
+
+    def check(value: Any, scope: Scope) -> Findings | None:
+        result = check_content(value, scope)
+        url = value.get("url") if type(value) is dict else None
+        if type(url) is not str or (nested and ":" not in url):
+            return result
+        defined = definition_check(url)
+        more = defined(value, scope)
+        return result if more is None else joined(result, more)
+
+    return check
+
+
+def _by_url(build: Build, *, modifier: bool) -> Callable[[str], Check]:
+    known: dict[str, Check] = {}
+
+    def look_up(url: str) -> Check:
+        check = known.get(url)
+        if check is None:
+            check = _definition_check(url, build, modifier=modifier)
+            if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
+                known[url] = check
+        return check
+
+    return look_up
+
+
+def _definition_check(url: str, build: Build, *, modifier: bool) -> Check:
+    structure = build.definitions.structure(url)
+    if structure is None or structure.type != "Extension":
+        return _unknown(url, modifier=modifier)
+    if _is_modifier(structure) != modifier:
+        return lambda _value, _scope: found("validation.extension-modifier", url=url, expected=_place(not modifier))
+    return build.profile_check(url) or _nothing
+
+
+def _unknown(url: str, *, modifier: bool) -> Check:
+    if ":" not in url:
+        return lambda _value, _scope: at(found("validation.extension-relative", url=shown(url)), "url")
+    if modifier:
+        return lambda _value, _scope: found("validation.modifier-extension-unknown", url=shown(url))
+    return lambda _value, _scope: warned("validation.extension-unknown", url=shown(url))
+
+
+def _nothing(_value: Any, _scope: Scope) -> Findings | None:
+    return None
+
+
+def _is_modifier(structure: StructureDefinition) -> bool:
+    return structure.elements[0].is_modifier
+
+
+def _place(modifier: bool) -> str:
+    return "modifierExtension" if modifier else "extension"

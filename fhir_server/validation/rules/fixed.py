@@ -1,0 +1,138 @@
+"""Fixed values, patterns, lengths and limits, https://hl7.org/fhir/R4/elementdefinition.html#ElementDefinition.fixed_x_."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from fhir_server.validation.report import Findings, found, shown
+from fhir_server.validation.site import Build, Check, Scope, Site
+
+
+def build_fixed(site: Site, _: Build) -> Check | None:
+    """Returns the check that a value equals `fixed[x]` exactly."""
+    wanted = of_type(site.element.fixed, site.type)
+    if wanted is None:
+        return None
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        if is_same(value, wanted):
+            return None
+        return found("validation.fixed", expected=shown(wanted), found=shown(value), profile=site.profile)
+
+    return check
+
+
+def build_pattern(site: Site, _: Build) -> Check | None:
+    """Returns the check that a value has everything that `pattern[x]` has."""
+    wanted = of_type(site.element.pattern, site.type)
+    if wanted is None:
+        return None
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        if is_match(value, wanted):
+            return None
+        return found("validation.pattern", expected=shown(wanted, 200), found=shown(value), profile=site.profile)
+
+    return check
+
+
+def build_length(site: Site, _: Build) -> Check | None:
+    """Returns the check that a string has at most `maxLength` characters."""
+    most = site.element.max_length
+    if most is None or (site.base and site.base.max_length == most):
+        return None
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        if type(value) is not str or len(value) <= most:
+            return None
+        return found("validation.max-length", max=most, length=len(value), profile=site.profile)
+
+    return check
+
+
+def build_least(site: Site, _: Build) -> Check | None:
+    """Returns the check that a value is at least `minValue[x]`."""
+    return _limit(site, site.element.min_value, "validation.min-value", lambda order: order >= 0)
+
+
+def build_most(site: Site, _: Build) -> Check | None:
+    """Returns the check that a value is at most `maxValue[x]`."""
+    return _limit(site, site.element.max_value, "validation.max-value", lambda order: order <= 0)
+
+
+def of_type(value: tuple[str, Any] | None, type_: str) -> Any:
+    """Returns the value of `fixed[x]` and its like if it is of the given type (`Uri` for `uri`), else None."""
+    if value is None or value[0].lower() != type_.lower():
+        return None
+    return value[1]
+
+
+def _limit(site: Site, value: tuple[str, Any] | None, key: str, accepts: Callable[[int], bool]) -> Check | None:
+    limit = of_type(value, site.type)
+    if limit is None:
+        return None
+
+    def check(item: Any, _: Scope) -> Findings | None:
+        order = ordered(item, limit)
+        if order is None or accepts(order):
+            return None
+        return found(key, limit=shown(limit), found=shown(item), profile=site.profile)
+
+    return check
+
+
+def ordered(value: Any, limit: Any) -> int | None:
+    """Returns -1, 0 or 1 as `value` is below, at or above `limit`, None when the two cannot be compared.
+
+    Dates of different precision compare by what both have; quantities of different units do not compare.
+    """
+    if isinstance(value, Mapping) and isinstance(limit, Mapping):
+        same_unit = all(value.get(k) == limit.get(k) for k in ("system", "code"))
+        return ordered(value.get("value"), limit.get("value")) if same_unit else None
+    if _is_number(value) and _is_number(limit):
+        return (value > limit) - (value < limit)
+    if isinstance(value, str) and isinstance(limit, str):
+        return _ordered_texts(value, limit)
+    return None
+
+
+def _ordered_texts(value: str, limit: str) -> int:
+    one, other = _instant(value), _instant(limit)
+    if one and other:
+        return (one > other) - (one < other)
+    length = min(len(value), len(limit))
+    return (value[:length] > limit[:length]) - (value[:length] < limit[:length])
+
+
+def _instant(text: str) -> datetime | None:
+    if "T" not in text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def is_same(value: Any, wanted: Any) -> bool:
+    """Tells whether two JSON values are equal as FHIR sees it: `true` is not 1, and 1.0 is 1.00."""
+    if isinstance(wanted, dict):
+        return isinstance(value, dict) and value.keys() == wanted.keys() and all(is_same(value[k], wanted[k]) for k in wanted)
+    if isinstance(wanted, list):
+        return isinstance(value, list) and len(value) == len(wanted) and all(map(is_same, value, wanted))
+    if _is_number(wanted):
+        return _is_number(value) and bool(value == wanted)
+    return type(value) is type(wanted) and bool(value == wanted)
+
+
+def is_match(value: Any, wanted: Any) -> bool:
+    """Tells whether `value` has everything that the pattern has; each item of a list in it must match some item."""
+    if isinstance(wanted, dict):
+        return isinstance(value, dict) and all(k in value and is_match(value[k], wanted[k]) for k in wanted)
+    if isinstance(wanted, list):
+        return isinstance(value, list) and all(any(is_match(item, one) for item in value) for one in wanted)
+    return is_same(value, wanted)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)

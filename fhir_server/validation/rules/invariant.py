@@ -1,0 +1,57 @@
+"""Invariants: FHIRPath that must hold, https://hl7.org/fhir/R4/conformance-rules.html#constraints.
+
+An empty result has failed, and so has an expression that raises. Constraints that R4 marks as best practice are advice and
+not reported.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fhir_server.definitions.registry import Constraint
+from fhir_server.errors import Severity
+from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
+from fhir_server.validation.report import Finding, Findings
+from fhir_server.validation.site import Build, Check, Scope, Site
+
+BY_HAND = frozenset({"ele-1", "dom-3", "ref-1", "txt-1", "txt-2"})
+"""Checked by structure, contained, reference and narrative: faster, and ref-1 as published needs `trace`."""
+
+
+def build_invariants(site: Site, known: Iterable[Constraint], build: Build) -> list[Check]:
+    """Returns the checks of an element's constraints, without those that `known` has already."""
+    seen = {(c.expression, c.severity) for c in known}
+    wanted = [c for c in site.element.constraints if (c.expression, c.severity) not in seen]
+    return [_invariant(c, site, build) for c in wanted if c.expression and c.key not in BY_HAND and not c.best_practice]
+
+
+def failed(key: str, human: str, zh: str = "", severity: Severity = Severity.ERROR) -> Findings:
+    """Returns the finding of a constraint that does not hold; its own key names it, in both languages."""
+    params = {"en": f"Constraint failed: {key}: {human}", "zh": f"不满足约束 {key}:{zh or human}"}
+    return [Finding(key, params, severity, code="invariant")]
+
+
+def _invariant(constraint: Constraint, site: Site, build: Build) -> Check:
+    severity = Severity.WARNING if constraint.severity == "warning" else Severity.ERROR
+
+    def fail() -> Findings:
+        return failed(constraint.key, constraint.human, constraint.zh, severity)
+
+    try:
+        expression = compile(constraint.expression, site.type)
+    except FhirPathError as error:
+        build.report(site, f"{constraint.key}: {error}")
+        return lambda _value, _scope: fail()
+    return _running(expression, fail)
+
+
+def _running(expression: Expression, fail: Any) -> Check:
+    test = expression.test
+
+    def check(value: Any, scope: Scope) -> Findings | None:
+        try:
+            holds = test(value, scope.resource, scope.root)
+        except (EvaluationError, RecursionError):
+            holds = False
+        return None if holds else fail()
+
+    return check

@@ -1,0 +1,171 @@
+"""Primitive values in JSON: type, format and range, https://hl7.org/fhir/R4/datatypes.html#primitive.
+
+Every expression is linear in the length of its input.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from fhir_server.validation.report import Findings, found, shown
+from fhir_server.validation.rules.narrative import check_narrative
+from fhir_server.validation.site import Check, Scope
+
+STRING_MAX = 1024 * 1024
+"""Longest string, in characters, https://hl7.org/fhir/R4/datatypes.html#string."""
+INT_MAX = 2**31 - 1
+
+_YEAR = r"(?!0000)[0-9]{4}"
+_DAY = r"-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
+_ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SPACE = re.compile(r"\s")
+_BASE64 = re.compile(r"(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?", re.ASCII)
+
+PATTERNS: Mapping[str, str] = {
+    "code": r"[^\s]+(?:\s[^\s]+)*",
+    "id": r"[A-Za-z0-9\-.]{1,64}",
+    "oid": r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+",
+    "uuid": r"urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "time": _TIME,
+    "uri": r"\S+",
+    "url": r"\S+",
+    "canonical": r"\S+",
+}
+DATED: Mapping[str, str] = {
+    "date": rf"{_YEAR}(?:-(?:0[1-9]|1[0-2])|{_DAY})?",
+    "dateTime": rf"{_YEAR}(?:-(?:0[1-9]|1[0-2])|{_DAY}(?:T{_TIME}{_ZONE})?)?",
+    "instant": rf"{_YEAR}{_DAY}T{_TIME}{_ZONE}",
+}
+INTEGERS: Mapping[str, tuple[int, int]] = {
+    "integer": (-INT_MAX - 1, INT_MAX),
+    "positiveInt": (1, INT_MAX),
+    "unsignedInt": (0, INT_MAX),
+}
+_JSON_NAMES: Mapping[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    Decimal: "number",
+    type(None): "null",
+}
+
+
+def wrong_json(value: Any, expected: str) -> Findings:
+    """Returns the finding that a value is of another JSON type than expected."""
+    if value is None:
+        return found("validation.null")
+    return found("validation.json-type", expected=expected, found=_JSON_NAMES.get(type(value), type(value).__name__))
+
+
+def check_string(value: Any, _: Scope) -> Findings | None:
+    """Tells whether a value is a FHIR string: not blank, no control characters, at most 1 MB."""
+    # isprintable() is the fast way to say "no control characters"; line breaks and ideographic spaces take the slow one
+    if type(value) is str and value.isprintable() and value and not value.isspace() and len(value) <= STRING_MAX:
+        return None
+    return _faulty_string(value)
+
+
+def _faulty_string(value: Any) -> Findings | None:
+    if type(value) is not str:
+        return wrong_json(value, "string")
+    if not value:
+        return found("validation.empty-string")
+    if value.isspace():
+        return found("validation.blank-string")
+    if len(value) > STRING_MAX:
+        return found("validation.string-too-long", length=len(value), max=STRING_MAX)
+    control = _CONTROL.search(value)
+    return found("validation.string-control", code=f"U+{ord(control[0]):04X}") if control else None
+
+
+def _by_pattern(name: str, pattern: str) -> Check:
+    matches = re.compile(rf"(?:{pattern})\Z").match
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        if type(value) is str and matches(value):
+            return None
+        return _misformed(value, name)
+
+    return check
+
+
+def _misformed(value: Any, name: str) -> Findings:
+    if type(value) is not str:
+        return wrong_json(value, "string")
+    if not value:
+        return found("validation.empty-string")
+    return found("validation.primitive-format", type=name, value=shown(value))
+
+
+def _by_date(name: str, pattern: str) -> Check:
+    matches = re.compile(rf"(?:{pattern})\Z").match
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        if type(value) is str and matches(value) and (value[8:10] < "29" or _is_day(value)):
+            return None
+        if type(value) is str and matches(value):
+            return found("validation.date-unknown", value=shown(value))
+        return _misformed(value, name)
+
+    return check
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date(int(text[:4]), int(text[5:7]), int(text[8:10]))
+    except ValueError:
+        return False
+    return True
+
+
+def check_boolean(value: Any, _: Scope) -> Findings | None:
+    """Tells whether a value is true or false."""
+    return None if value is True or value is False else wrong_json(value, "boolean")
+
+
+def _by_range(name: str, least: int, most: int) -> Check:
+    def check(value: Any, _: Scope) -> Findings | None:
+        if type(value) is int:
+            if least <= value <= most:
+                return None
+            return found("validation.number-range", type=name, value=shown(value), min=least, max=most)
+        if type(value) is Decimal:
+            return found("validation.primitive-format", type=name, value=shown(value))
+        return wrong_json(value, "number")
+
+    return check
+
+
+def check_decimal(value: Any, _: Scope) -> Findings | None:
+    """Tells whether a value is a JSON number."""
+    return None if type(value) is Decimal or type(value) is int else wrong_json(value, "number")
+
+
+def check_base64(value: Any, _: Scope) -> Findings | None:
+    """Tells whether a value is Base64; white space between the characters is allowed."""
+    if type(value) is not str or not value:
+        return _misformed(value, "base64Binary")
+    if _BASE64.fullmatch(value) or (_SPACE.search(value) and _BASE64.fullmatch(_SPACE.sub("", value))):
+        return None
+    return _misformed(value, "base64Binary")
+
+
+CHECKS: Mapping[str, Check] = {
+    "string": check_string,
+    "markdown": check_string,
+    "boolean": check_boolean,
+    "decimal": check_decimal,
+    "base64Binary": check_base64,
+    "xhtml": check_narrative,
+    **{name: _by_pattern(name, pattern) for name, pattern in PATTERNS.items()},
+    **{name: _by_date(name, pattern) for name, pattern in DATED.items()},
+    **{name: _by_range(name, *limits) for name, limits in INTEGERS.items()},
+}
+"""The check of every primitive type of R4."""
+

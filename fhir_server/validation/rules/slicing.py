@@ -1,0 +1,154 @@
+"""Slices: which item belongs to which, how many each may have, and in what order, https://hl7.org/fhir/R4/profiling.html#slicing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from fhir_server.definitions.registry import Slicing
+from fhir_server.validation.report import Finding, Findings, at, found, joined, listing, warned
+from fhir_server.validation.rules.discriminator import Match, Place, build_match
+from fhir_server.validation.site import Build, Check, Scope, Site
+from fhir_server.validation.tree import Node
+
+BY_URL = (("value", "url"),)
+
+Members: TypeAlias = Sequence[tuple[int, Any]]
+"""Items with their index in the array."""
+Sliced: TypeAlias = Callable[[Members, Scope], Findings | None]
+Compile: TypeAlias = Callable[[Node], Check | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One slice, compiled: who belongs to it, how many it needs and takes, what its members must meet, its re-slices."""
+
+    name: str
+    match: Match
+    least: int
+    most: int | None
+    check: Check | None
+    inner: Sliced | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What building the slices of one element needs. `compile_slice` builds the check of one slice's members."""
+
+    slicing: Slicing
+    site: Site
+    build: Build
+    compile_slice: Compile
+
+
+def build_slicing(node: Node, site: Site, build: Build, *, compile_slice: Compile) -> Sliced | None:
+    """Returns the check of an array's items against the slices of its element, or None when there are none.
+
+    A slice that nothing can tell apart is reported, and a warning wherever it would have to be looked for.
+    """
+    if not node.slices:
+        return None
+    slicing = node.element.slicing or Slicing(BY_URL if site.type == "Extension" else (), ordered=False, rules="open")
+    plan = Plan(slicing, site, build, compile_slice)
+    slices = [_slice(name, one, plan) for name, one in node.slices.items()]
+    missing = [name for name, one in zip(node.slices, slices, strict=True) if one is None]
+    return _run([one for one in slices if one is not None], plan, missing)
+
+
+def _slice(name: str, node: Node, plan: Plan) -> Slice | None:
+    match = _match(node, plan)
+    if match is None:
+        by = listing(f"{kind}:{path}" for kind, path in plan.slicing.discriminators) or "no discriminator"
+        plan.build.report(plan.site, f"nothing tells the members of slice {name!r} ({by})")
+        return None
+    inner = build_slicing(node, plan.site, plan.build, compile_slice=plan.compile_slice)
+    return Slice(name, match, node.element.min, node.element.max, plan.compile_slice(node), inner)
+
+
+def _match(node: Node, plan: Plan) -> Match | None:
+    discriminators = plan.slicing.discriminators
+    if plan.site.type == "Extension" and discriminators == BY_URL:
+        urls = frozenset(url.partition("|")[0] for type_ in node.element.types for url in type_.profiles)
+        if urls:
+            return lambda value, _: type(value) is dict and value.get("url") in urls
+    place = Place(node, plan.site.type, plan.build)
+    matches = [build_match(kind, path, place) for kind, path in discriminators]
+    known = [match for match in matches if match is not None]
+    if not known or len(known) < len(matches):
+        return None
+    return known[0] if len(known) == 1 else _all_of(known)
+
+
+def _all_of(matches: Sequence[Match]) -> Match:
+    def match(value: Any, scope: Scope) -> bool:
+        return all(one(value, scope) for one in matches)  # noqa: C419 -- one is called
+
+    return match
+
+
+def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
+    is_strict = (plan.slicing.rules != "open" or plan.slicing.ordered) and not missing
+
+    def check(members: Members, scope: Scope) -> Findings | None:
+        numbers = [_number(value, scope, slices) for _, value in members]
+        result = _misplaced(members, numbers, slices, plan) if is_strict else None
+        for number, one in enumerate(slices):
+            group = [member for member, mine in zip(members, numbers, strict=True) if mine == number]
+            more = _group_faults(one, group, scope, plan)
+            if more is not None:
+                result = joined(result, more)
+        if missing and members:
+            names = {"slices": listing(missing), "element": plan.site.place, "profile": plan.site.profile}
+            result = joined(result, warned("validation.slice-unchecked", **names))
+        return result
+
+    return check
+
+
+def _number(value: Any, scope: Scope, slices: Sequence[Slice]) -> int | None:
+    for number, one in enumerate(slices):
+        if one.match(value, scope):
+            return number
+    return None
+
+
+def _group_faults(one: Slice, group: Members, scope: Scope, plan: Plan) -> Findings | None:
+    result: Findings | None = None
+    if one.check is not None:
+        for index, value in group:
+            more = one.check(value, scope)
+            if more is not None:
+                result = joined(result, at(more, index))
+    if one.inner is not None:
+        result = joined(result, one.inner(group, scope))
+    return joined(result, _count_fault(one, len(group), plan.site))
+
+
+def _count_fault(one: Slice, number: int, site: Site) -> Findings | None:
+    names = {"slice": f"{site.place}:{one.name}", "found": number, "profile": site.profile}
+    if number < one.least:
+        return found("validation.slice-min", min=one.least, **names)
+    if one.most is not None and number > one.most:
+        return found("validation.slice-max", max=one.most, **names)
+    return None
+
+
+def _misplaced(members: Members, numbers: Sequence[int | None], slices: Sequence[Slice], plan: Plan) -> Findings | None:
+    result: Findings = []
+    last, is_open = 0, False
+    for (index, _), number in zip(members, numbers, strict=True):
+        key = _fault_of_place(number, last, plan.slicing, is_open=is_open)
+        if key is not None:
+            name = "" if number is None else slices[number].name
+            params = {"element": plan.site.place, "slice": name, "profile": plan.site.profile}
+            result.append(Finding(key, params, path=[index]))
+        is_open = is_open or number is None
+        last = last if number is None else max(last, number)
+    return result or None
+
+
+def _fault_of_place(number: int | None, last: int, slicing: Slicing, *, is_open: bool) -> str | None:
+    if number is None:
+        return "validation.slice-closed" if slicing.rules == "closed" else None
+    if is_open and slicing.rules == "openAtEnd":
+        return "validation.slice-end"
+    return "validation.slice-order" if slicing.ordered and number < last else None

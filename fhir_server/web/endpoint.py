@@ -1,0 +1,129 @@
+"""The FHIR endpoint as one ASGI application: HTTP in, `dispatch`, HTTP out, https://hl7.org/fhir/R4/http.html.
+
+It stands before FastAPI's own stack, because a read costs less than that stack does.
+"""
+
+import logging
+import traceback
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from fhir_server.errors import FhirError, TooLarge
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.dispatch import dispatch, refusal
+from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
+from fhir_server.web.negotiation import JSON, check_accept, check_content_type
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PREFIX = "/fhir"
+_CONTENT_TYPE = f"{JSON}; charset=utf-8".encode()
+_FORMATTING = ("_format", "_pretty")
+_LOG = logging.getLogger(__name__)
+
+
+class InternalError(FhirError):
+    """500: our own fault; clients learn a trace id and nothing else."""
+
+
+def fhir_endpoint(parts: Parts) -> AsgiApp:
+    """Returns the ASGI application that answers everything below `/fhir`."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        request = _head_of(parts, scope)
+        pretty = False
+        try:
+            formatting = {k: v for k, v in request.query if k in _FORMATTING}
+            pretty = formatting.get("_pretty") == "true"
+            check_accept(request.header("accept"), formatting.get("_format"))
+            response = await dispatch(parts, await _whole(parts, request, receive))
+        except FhirError as error:
+            response = refusal(request, error)
+        except Exception as error:  # noqa: BLE001  the one place where anything unforeseen ends
+            response = refusal(request, _traced(request, error))
+        await _answer(request, response, send, pretty=pretty)
+
+    return endpoint
+
+
+def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
+    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+    path = scope["path"][len(PREFIX) + 1 :]
+    query_string = scope["query_string"]
+    query = tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else ()
+    base = parts.settings.base_url or f"{scope['scheme']}://{headers.get('host', 'localhost')}{PREFIX}"
+    segments = tuple(path.split("/")) if path else ()
+    return FhirRequest(scope["method"], segments, query, headers, b"", base)
+
+
+async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRequest:
+    """Returns the request with its body, and without the parameters that are the transport's business."""
+    query = tuple(p for p in request.query if p[0] not in _FORMATTING) if request.query else ()
+    path = request.path[:-1] if request.path and request.path[-1] == "" else request.path
+    body = b"" if request.method in ("GET", "HEAD", "DELETE") else await _body(parts, request, receive)
+    if body:
+        check_content_type(request.header("content-type"), is_search=path[-1:] == ("_search",))
+    return FhirRequest(request.method, path, query, request.headers, body, request.base)
+
+
+async def _body(parts: Parts, request: FhirRequest, receive: Receive) -> bytes:
+    limit = parts.settings.max_body_bytes
+    declared = request.header("content-length") or "0"
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLarge.of("rest.body-too-large", limit=limit)
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise TooLarge.of("rest.body-too-large", limit=limit)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _traced(request: FhirRequest, error: Exception) -> InternalError:
+    """Logs where it failed, never what with: values may be personal data."""
+    trace = uuid.uuid4().hex[:12]
+    places = " < ".join(f"{f.filename}:{f.lineno}" for f in reversed(traceback.extract_tb(error.__traceback__)[-6:]))
+    shape = "/".join(request.path[:1])
+    _LOG.error("trace %s: %s %s failed: %s at %s", trace, request.method, shape, type(error).__name__, places)
+    return InternalError.of("rest.internal", trace=trace)
+
+
+async def _answer(request: FhirRequest, response: FhirResponse, send: Send, *, pretty: bool) -> None:
+    body = response.body
+    if pretty and body:
+        body = msgspec.json.format(body, indent=2)
+    headers = [(b"content-length", b"%d" % len(body))]
+    if body:
+        headers.append((b"content-type", _CONTENT_TYPE))
+    headers += _headers_of(request, response)
+    if request.method == "HEAD" or response.status in (204, 304):
+        body = b""
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _headers_of(request: FhirRequest, response: FhirResponse) -> list[tuple[bytes, bytes]]:
+    headers = []
+    if response.version is not None:
+        headers.append((b"etag", etag_of(response.version).encode()))
+    if response.updated_at is not None:
+        headers.append((b"last-modified", format_datetime(response.updated_at, usegmt=True).encode()))
+    if response.location is not None:
+        headers.append((b"location", f"{request.base}/{response.location}".encode()))
+    if response.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % response.retry_after_s))
+    if response.allow is not None:
+        headers.append((b"allow", response.allow.encode()))
+    return headers
