@@ -89,7 +89,7 @@ def _check(support: ResourceSupport, declared: _Declared, known: Collection[str]
     refuse("interactions", set(support.interactions) - INTERACTIONS, INTERACTIONS)
     refuse("sort_date", {support.sort_date or dates[0]} - set(dates), dates)
     for profile in support.profiles:
-        if known and profile not in known:
+        if profile not in known:
             findings.add("definitions.canonical-unknown", declared.file, "profiles", url=profile)
 
 
