@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from fhir_server.data_files import data_folder
 from fhir_server.definitions.findings import Findings
 from fhir_server.errors import BadStructure
 from fhir_server.fhir import json_codec
@@ -58,28 +57,37 @@ class Library:
         return tuple(self.by_url[key] for key in sorted(self.by_url) if key[0] == type_)
 
 
-def read_library(packages: Sequence[Path], base: str, findings: Findings) -> Library:
-    """Returns our packages and the given ones; what cannot be read or stands twice becomes a finding.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where packages lie: our `profiles` and `conformance` folders, and the FHIR packages of others."""
 
-    In our packages `DEFAULT_BASE` is replaced by `base`, textually.
+    profiles: Path
+    conformance: Path
+    packages: Sequence[Path] = ()
+
+
+def read_library(places: Places, base: str, findings: Findings) -> Library:
+    """Returns our packages and the others; what cannot be read or stands twice becomes a finding.
+
+    In our packages `DEFAULT_BASE` is replaced by `base`, textually. Ids need not be unique among packages: ours win.
     """
     by_url: dict[tuple[str, str], Loaded] = {}
     by_id: dict[tuple[str, str], Loaded] = {}
-    files = [*_own_files(base, findings), *(f for p in packages for f in _package_files(p, findings))]
-    for loaded in filter(None, (_load(f, findings) for f in files)):
-        _file_under(by_url, "url", loaded, findings)
-        _file_under(by_id, "id", loaded, findings)
+    for file in _files(places, base, findings):
+        loaded = _load(file, findings)
+        if loaded is not None:
+            _file_by_url(by_url, loaded, findings)
+            by_id.setdefault((loaded.resource["resourceType"], loaded.resource.get("id", "")), loaded)
     return Library(by_url, by_id)
 
 
-def _file_under(index: dict[tuple[str, str], Loaded], member: str, loaded: Loaded, findings: Findings) -> None:
-    if member not in loaded.resource:
+def _file_by_url(by_url: dict[tuple[str, str], Loaded], loaded: Loaded, findings: Findings) -> None:
+    if "url" not in loaded.resource:
         return
-    type_, name = loaded.resource["resourceType"], loaded.resource[member]
-    first = index.setdefault((type_, name), loaded)
+    type_, url = loaded.resource["resourceType"], loaded.resource["url"]
+    first = by_url.setdefault((type_, url), loaded)
     if first is not loaded:
-        path = f"{type_}.{member}"
-        findings.add("definitions.duplicate", loaded.source, path, value=name, first=first.source)
+        findings.add("definitions.duplicate", loaded.source, f"{type_}.url", value=url, first=first.source)
 
 
 def _load(file: DefinitionFile, findings: Findings) -> Loaded | None:
@@ -96,16 +104,16 @@ def _load(file: DefinitionFile, findings: Findings) -> Loaded | None:
     return Loaded(resource, file.name, file.sentences)
 
 
-def _own_files(base: str, findings: Findings) -> Iterator[DefinitionFile]:
-    profiles, resources = data_folder("profiles"), data_folder("conformance") / "resources"
-    root = profiles.parent
-    for folder in sorted(p for p in profiles.iterdir() if p.is_dir()):
-        sentences = _read_sentences(folder / "messages.zh.json", root, findings)
+def _files(places: Places, base: str, findings: Findings) -> Iterator[DefinitionFile]:
+    for folder in sorted(p for p in places.profiles.iterdir() if p.is_dir()):
+        sentences = _read_sentences(folder / "messages.zh.json", places.profiles.parent, findings)
         for file in sorted((folder / "definitions").glob("*.json")):
-            yield DefinitionFile(_name(file, root), _rebased(file, base), sentences)
-    for file in sorted(resources.glob("*/search/*.json")):
+            yield DefinitionFile(_name(file, places.profiles.parent), _rebased(file, base), sentences)
+    for file in sorted(places.conformance.glob("resources/*/search/*.json")):
         if not file.name.endswith(".cases.json"):
-            yield DefinitionFile(_name(file, root), _rebased(file, base), _NO_SENTENCES)
+            yield DefinitionFile(_name(file, places.conformance.parent), _rebased(file, base), _NO_SENTENCES)
+    for package in places.packages:
+        yield from _package_files(package, findings)
 
 
 def _name(file: Path, root: Path) -> str:

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urldefrag
 
+from fhir_server.data_files import data_folder
 from fhir_server.definitions import facts
 from fhir_server.definitions.findings import Findings
-from fhir_server.definitions.library import DEFAULT_BASE, Library, Loaded, read_library
+from fhir_server.definitions.library import DEFAULT_BASE, Library, Loaded, Places, read_library
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.resource_types import read_resource_types
 from fhir_server.definitions.shapes import Element, StructureDefinition
 from fhir_server.definitions.snapshots import ElementError, build_constraint, build_structure
 from fhir_server.fhir.shapes import Canonical
-from fhir_server.fhirpath.model import r4_model
 
 
 def load_definitions(*, packages: Sequence[Path] = (), base: str = DEFAULT_BASE) -> Definitions:
@@ -30,11 +30,11 @@ def load_definitions(*, packages: Sequence[Path] = (), base: str = DEFAULT_BASE)
         FileNotFoundError: the installation is incomplete.
     """
     findings = Findings()
-    model = r4_model()
-    library = read_library(packages, base, findings)
+    places = Places(data_folder("profiles"), data_folder("conformance"), packages)
+    library = read_library(places, base, findings)
     structures = _build_structures(library, findings)
     _check_references(structures, library, base, findings)
-    resources = read_resource_types(library, structures.keys(), base, model=model, findings=findings)
+    resources = read_resource_types(places.conformance, library, base, findings)
     findings.stop_if_any()
     return Definitions(library, structures, resources=resources, base=base)
 

@@ -11,7 +11,7 @@ from functools import cache
 from fhir_server.definitions import facts
 from fhir_server.definitions.shapes import SearchParameter
 from fhir_server.fhir.shapes import Canonical, JsonObject, ResourceType
-from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath.model import r4_model
 
 _ON_EXTENSIONS = re.compile(r"-(extensions|genetic)-")
 """In the URL of R4 parameters that belong to extensions and are no part of a type's own list (`mothersMaidenName`)."""
@@ -38,9 +38,9 @@ def build_parameter(json: JsonObject) -> SearchParameter:
     )
 
 
-def restrict(parameter: SearchParameter, type_: ResourceType, model: TypeModel) -> SearchParameter:
+def restrict(parameter: SearchParameter, type_: ResourceType) -> SearchParameter:
     """Returns the parameter for one type: that type as its only base, and only the branches that speak of it."""
-    branches = [b for b in split_union(parameter.expression) if _speaks_of(b, type_, model)]
+    branches = [b for b in split_union(parameter.expression) if _speaks_of(b, type_)]
     return SearchParameter(
         code=parameter.code,
         url=parameter.url,
@@ -66,9 +66,9 @@ def split_union(expression: str) -> tuple[str, ...]:
     return tuple(b.strip() for b in branches)
 
 
-def _speaks_of(branch: str, type_: ResourceType, model: TypeModel) -> bool:
+def _speaks_of(branch: str, type_: ResourceType) -> bool:
     root = _ROOT.match(branch)
-    return root is None or model.is_a(type_, root[1])
+    return root is None or r4_model().is_a(type_, root[1])
 
 
 @cache
@@ -91,17 +91,18 @@ def _published_by_base() -> Mapping[ResourceType, Sequence[SearchParameter]]:
     return by_base
 
 
-def published_for(type_: ResourceType, model: TypeModel) -> Mapping[str, SearchParameter]:
+@cache
+def published_for(type_: ResourceType) -> Mapping[str, SearchParameter]:
     """Returns R4's own parameters of a type by code, those of Resource and DomainResource included."""
-    return {p.code: restrict(p, type_, model) for base in _lineage(type_, model) for p in _by(base)}
+    return {p.code: restrict(p, type_) for base in _lineage(type_) for p in _by(base)}
 
 
 def _by(base: ResourceType) -> Sequence[SearchParameter]:
     return _published_by_base().get(base, ())
 
 
-def _lineage(type_: ResourceType, model: TypeModel) -> Iterator[ResourceType]:
+def _lineage(type_: ResourceType) -> Iterator[ResourceType]:
     current: str | None = type_
     while current:
         yield ResourceType(current)
-        current = model.parents.get(current)
+        current = r4_model().parents.get(current)

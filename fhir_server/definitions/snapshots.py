@@ -18,6 +18,7 @@ _MAX_VALUE_SET = _EXTENSION + "elementdefinition-maxValueSet"
 _BEST_PRACTICE = _EXTENSION + "elementdefinition-bestpractice"
 _TRANSLATION = _EXTENSION + "translation"
 _SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
+_TYPED = ("fixed", "pattern", "minValue", "maxValue")
 _ROOT_ID = re.compile(r"\w+\.id")
 
 
@@ -104,6 +105,7 @@ def _place(index: int, json: Any) -> str:
 
 
 def _element(json: JsonObject, kind: str, constraint_of: Callable[[Any], Constraint]) -> Element:
+    typed = _typed(json)
     return Element(
         id=json["id"],
         path=json["path"],
@@ -115,10 +117,10 @@ def _element(json: JsonObject, kind: str, constraint_of: Callable[[Any], Constra
         constraints=tuple(constraint_of(c) for c in json.get("constraint", ())),
         slicing=_slicing(json["slicing"]) if "slicing" in json else None,
         slice_name=json.get("sliceName"),
-        fixed=_typed(json, "fixed"),
-        pattern=_typed(json, "pattern"),
-        min_value=_typed(json, "minValue"),
-        max_value=_typed(json, "maxValue"),
+        fixed=typed.get("fixed"),
+        pattern=typed.get("pattern"),
+        min_value=typed.get("minValue"),
+        max_value=typed.get("maxValue"),
         max_length=json.get("maxLength"),
         is_modifier=json.get("isModifier", False),
         is_summary=json.get("isSummary", False),
@@ -126,8 +128,12 @@ def _element(json: JsonObject, kind: str, constraint_of: Callable[[Any], Constra
     )
 
 
-def _typed(json: JsonObject, prefix: str) -> tuple[str, Any] | None:
-    return next(((k.removeprefix(prefix), v) for k, v in json.items() if k.startswith(prefix)), None)
+def _typed(json: JsonObject) -> dict[str, tuple[str, Any]]:
+    """Returns the members that carry their type in their name: `fixedCode: x` -> `{"fixed": ("Code", x)}`."""
+    keys = [key for key in json if key.startswith(_TYPED)]
+    return {
+        prefix: (key.removeprefix(prefix), json[key]) for key in keys for prefix in _TYPED if key.startswith(prefix)
+    }
 
 
 def _type_ref(json: JsonObject, path: str, kind: str) -> TypeRef:

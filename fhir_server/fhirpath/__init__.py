@@ -4,3 +4,32 @@
     expression = compile("name.where(use = 'official').given", "Patient")
     expression.evaluate(patient)          -> ["小明"]
 """
+
+from functools import lru_cache
+
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath.errors import EvaluationError, FhirPathError
+from fhir_server.fhirpath.expression import Expression
+from fhir_server.fhirpath.model import r4_model
+from fhir_server.fhirpath.parser import parse
+
+__all__ = ["EvaluationError", "Expression", "FhirPathError", "compile"]
+
+
+def compile(text: str, type: str | None = None, *, model: TypeModel | None = None) -> Expression:  # noqa: A001 - the names of the field
+    """Returns the compiled expression, from a cache when it has been asked for before.
+
+    `type` is the type of the input, a backbone path (`Patient.contact`) or data type (`Extension`) included; without it
+    the input's own `resourceType` counts, and the general engine is used.
+
+    Raises:
+        FhirPathError: not FHIRPath, an unknown function or type, or beyond the limits of `parser`.
+    """
+    if model is None:
+        return _compiled(text, type)
+    return Expression(text, type, parse(text), model)
+
+
+@lru_cache(16_384)
+def _compiled(text: str, type_: str | None) -> Expression:
+    return Expression(text, type_, parse(text), r4_model())

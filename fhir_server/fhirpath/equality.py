@@ -94,6 +94,14 @@ def key(node: Node, units: Units) -> Hashable:
     return value
 
 
+def distinct(collection: Collection, units: Units) -> Collection:
+    """Returns the items without those that equal an earlier one."""
+    found: dict[Hashable, Node] = {}
+    for node in collection:
+        found.setdefault(key(node, units), node)
+    return list(found.values())
+
+
 def is_equivalent(a: Collection, b: Collection, units: Units) -> bool:
     """Tells whether `a ~ b`: the same items in any order, text without case, numbers at the lesser precision."""
     if len(a) != len(b):

@@ -5,7 +5,7 @@ from decimal import Decimal, DecimalException
 from types import MappingProxyType
 
 from fhir_server.fhirpath import quantity, temporal
-from fhir_server.fhirpath.equality import as_quantity, equals, is_equivalent, key
+from fhir_server.fhirpath.equality import as_quantity, distinct, equals, is_equivalent, key
 from fhir_server.fhirpath.errors import EvaluationError, too_costly, wrong_type
 from fhir_server.fhirpath.nodes import Collection, literal
 from fhir_server.fhirpath.quantity import Quantity
@@ -47,7 +47,7 @@ def _not_equivalent(a: Collection, b: Collection, units: Units) -> Collection:
 
 def union(a: Collection, b: Collection, units: Units) -> Collection:
     """Returns the items of both without duplicates, in order."""
-    return list({key(n, units): n for n in reversed([*a, *b])}.values())[::-1]
+    return distinct([*a, *b], units)
 
 
 def _contains(a: Collection, b: Collection, units: Units) -> Collection:

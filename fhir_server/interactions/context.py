@@ -1,6 +1,6 @@
 """The wired parts that interactions work with. `app.py` builds one; tests build their own."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from fhir_server.definitions.registry import Definitions, ResourceSupport
 from fhir_server.errors import NotFound
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.search.context import SearchContext
 from fhir_server.search.cursor import PageTokens
 from fhir_server.search.extract import Extractor
 from fhir_server.settings import Settings
@@ -43,9 +44,6 @@ class OperationPlace:
     verbs: tuple[str, ...] = ("POST",)
 
 
-Offload = Callable[..., Awaitable[object]]
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything an interaction needs, wired once."""
@@ -64,6 +62,19 @@ class Parts:
     def zone(self) -> ZoneInfo:
         """The zone of dates without an offset."""
         return ZoneInfo(self.settings.zone)
+
+    def search_context(self, base: str = "", *, lenient: bool = False) -> SearchContext:
+        """Returns the surroundings in which a query is read; `base` is this server's own URL."""
+        settings = self.settings
+        return SearchContext(
+            definitions=self.definitions,
+            zone=self.zone,
+            now=self.clock.now(),
+            base_url=base,
+            default_count=settings.default_count,
+            max_count=settings.max_count,
+            lenient=lenient,
+        )
 
     def support(self, type_: str) -> ResourceSupport:
         """Returns what the server does with a type.

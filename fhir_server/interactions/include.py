@@ -11,7 +11,7 @@ from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.references import local_key
 from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
-from fhir_server.search.parse import Include
+from fhir_server.search.includes import Include
 from fhir_server.search.query import AnyOf, KeyIs, Query, SortBy, SortKey
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 

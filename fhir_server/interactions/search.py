@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from fhir_server.errors import Issue, UnsupportedMedia
+from fhir_server.errors import Issue, SearchParameterUnknown, UnsupportedMedia
 from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.outcomes import language_of, operation_outcome
-from fhir_server.fhir.shapes import ResourceType
+from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.include import included
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import Pairs, self_url
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.parse import ParsedSearch, parse_query
+from fhir_server.search.query import Query
 from fhir_server.store.contract import Cursor, Page, StoredVersion
-from fhir_server.fhir.shapes import Moment, ResourceId
 
 PAGE = "_page"
 """Name of the page token in a `next` link."""
@@ -33,9 +33,10 @@ async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     pairs = [p for p in request.query if p[0] != PAGE]
     lenient = "handling=lenient" in (request.header("prefer") or "")
     parsed = parse_query(ResourceType(type_), pairs, parts.search_context(request.base, lenient=lenient))
+    _refuse_unoffered(parsed)
     cursor = None if token is None else _cursor_of(parts, type_, parsed, token)
     async with parts.store.snapshot() as snapshot:
-        page = await snapshot.search(_counting(parsed), cursor)
+        page = await snapshot.search(_asked(parsed), cursor)
         extra = await included(parts, snapshot, parsed.includes, page.matches, request.base)
     return FhirResponse(200, _bundle(parts, request, type_, parsed, page, extra))
 
@@ -53,8 +54,19 @@ async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> Fhir
     return await search(parts, replace(request, query=(*request.query, *fields), path=request.path[:1]), type_)
 
 
-def _counting(parsed: ParsedSearch) -> "Query":
-    return replace(parsed.query, count=0, with_total=True) if parsed.count_only else parsed.query
+def _asked(parsed: ParsedSearch) -> Query:
+    """Returns the query with its total: accurate unless `_total=none` says that nobody needs it."""
+    wants_total = ("_total", "none") not in parsed.used
+    if parsed.count_only:
+        return replace(parsed.query, count=0, with_total=True)
+    return replace(parsed.query, with_total=wants_total)
+
+
+def _refuse_unoffered(parsed: ParsedSearch) -> None:
+    """Refuses the accepted parameters that this server cannot honour yet, rather than ignore them."""
+    for name, value in parsed.result_parameters:
+        if name == "_elements" or (name == "_summary" and value not in ("count", "false")):
+            raise SearchParameterUnknown.of("search.result-not-offered", name, name=name, value=value)
 
 
 def _cursor_of(parts: Parts, type_: str, parsed: ParsedSearch, token: str) -> Cursor:

@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from fhir_server.errors import FhirError, InvalidRequest, Issue, NotSupported, ResourceInvalid, has_errors, issue
 from fhir_server.fhir.bundles import BundleEntry, bundle_bytes
+from fhir_server.fhir.references import rewrite_links
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
 from fhir_server.interactions.batch import answer_entry
 from fhir_server.interactions.body import check_body_id, resource_of
-from fhir_server.interactions.bundle_references import is_conditional, references_in, rewritten, unresolved_in
+from fhir_server.interactions.bundle_references import is_conditional, references_in, unresolved_in
 from fhir_server.interactions.conditional import criteria_of, find_one
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.entries import Entry, read_entry
@@ -141,7 +142,7 @@ async def _drafts(parts: Parts, snapshot: Snapshot, steps: Sequence[Step]) -> di
             continue
         place = f"{entry.where}.resource"
         found = await _conditional_targets(parts, snapshot, entry.resource, place)
-        resource = rewritten(entry.resource, {**ids, **found})
+        resource = rewrite_links(entry.resource, {**ids, **found}, parts.definitions.model)
         issues.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in unresolved_in(resource, place))
         issues.extend(_findings(parts, resource, place))
         request = entry.as_request(FhirRequest("", ()))

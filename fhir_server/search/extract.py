@@ -13,7 +13,8 @@ from fhir_server.definitions.registry import Definitions, SearchParameter
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.search.filing import Filing
-from fhir_server.search.kinds import KINDS
+from fhir_server.search.implied import NONE_IMPLIED, implied_systems
+from fhir_server.search.kinds import KINDS, File, token
 from fhir_server.search.offered import offered
 from fhir_server.search.rows import IndexEntries
 
@@ -31,7 +32,7 @@ class ExpressionBroken(ValueError):  # noqa: N818 -- says what is broken: the de
 class _Compiled:
     code: str
     nodes: Callable[[JsonObject], list[tuple[Any, str]]]
-    file: Callable[[str, Any, str, Filing], None]
+    file: File
 
 
 class Extractor:
@@ -80,14 +81,22 @@ class Extractor:
         found = self._by_type.get(type_)
         if found is None:
             parameters = offered(self._definitions.resources[type_]).values()
-            found = tuple(_compiled(type_, p) for p in parameters if p.code not in _WITHOUT_ROWS)
+            found = tuple(_compiled(self._definitions, type_, p) for p in parameters if p.code not in _WITHOUT_ROWS)
             self._by_type[type_] = found
         return found
 
 
-def _compiled(type_: ResourceType, parameter: SearchParameter) -> _Compiled:
+def _compiled(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> _Compiled:
     try:
         expression = fhirpath.compile(parameter.expression, type_)
     except ValueError as error:
         raise ExpressionBroken(type_, parameter, error) from error
-    return _Compiled(parameter.code, expression.nodes, KINDS[parameter.kind].file)
+    return _Compiled(parameter.code, expression.nodes, _filer(definitions, type_, parameter))
+
+
+def _filer(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> File:
+    if parameter.kind == "token":
+        systems = implied_systems(definitions, type_, parameter)
+        if systems != NONE_IMPLIED:
+            return token.rows_of_codes(systems)
+    return KINDS[parameter.kind].file

@@ -45,9 +45,9 @@ class CodeSystem:
 
 
 def build_code_system(facts: JsonObject) -> CodeSystem:
-    """Returns the table of a CodeSystem resource."""
-    concepts = {one.code: one for one in _flat(facts.get("concept", ()), None)}
-    return CodeSystem(facts["url"], facts.get("content") == "complete", concepts)
+    """Returns the table of a code system's facts."""
+    concepts = {one.code: one for one in _flat(facts["concepts"], None)}
+    return CodeSystem(facts["url"], facts["content"] == "complete", concepts)
 
 
 def _flat(concepts: Sequence[JsonObject], parent: str | None) -> Iterator[Concept]:

@@ -4,8 +4,8 @@ What needs a code system that is not wholly here (SNOMED CT, LOINC, UCUM, MIME t
 "not known here", never "not a member".
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from typing import TypeAlias
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.fhir.shapes import JsonObject
@@ -41,7 +41,7 @@ class LocalTerminology:
         if codes is not None:
             return (system, code) in codes if system is not None else any(code == one for _, one in codes)
         value_set = self._definitions.value_set(url.partition("|")[0])
-        return None if value_set is None or system is None else self._judge(_compose(value_set), system, code)
+        return None if value_set is None or system is None else self._judge(value_set, system, code)
 
     def display(self, system: str, code: str) -> str | None:
         """Returns the display of a code, or None when the system or the code is not known here."""
@@ -61,9 +61,8 @@ class LocalTerminology:
         value_set = self._definitions.value_set(url)
         if value_set is None:
             return None
-        compose = _compose(value_set)
-        included = self._union(compose.get("include", ()))
-        excluded = self._union(compose.get("exclude", ()))
+        included = self._union(value_set["include"])
+        excluded = self._union(value_set["exclude"])
         return None if not included or excluded is None else included - excluded
 
     def _union(self, parts: Iterable[JsonObject]) -> Codes | None:
@@ -87,11 +86,12 @@ class LocalTerminology:
         codes = filtered(system, part.get("filter", ())) if system and system.is_complete else None
         return None if codes is None else frozenset((url, code) for code in codes)
 
-    def _judge(self, compose: Mapping[str, Any], system: str, code: str) -> bool | None:
-        if any(self._has(part, system, code) is not False for part in compose.get("exclude", ())):
-            return None
-        answers = [self._has(part, system, code) for part in compose.get("include", ())]
-        return True if True in answers else None if None in answers else False
+    def _judge(self, value_set: JsonObject, system: str, code: str) -> bool | None:
+        included = _any(self._has(part, system, code) for part in value_set["include"])
+        excluded = _any(self._has(part, system, code) for part in value_set["exclude"])
+        if included is False or excluded is True:
+            return False
+        return None if included is None or excluded is None else True
 
     def _has(self, part: JsonObject, system: str, code: str) -> bool | None:
         if "system" in part and part["system"] != system:
@@ -100,6 +100,9 @@ class LocalTerminology:
         return None if codes is None else (system, code) in codes
 
 
-def _compose(value_set: JsonObject) -> Mapping[str, Any]:
-    composed: Mapping[str, Any] = value_set.get("compose") or value_set
-    return composed
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    """Returns True when one answer is, None when it may be, else False."""
+    known = list(answers)
+    if True in known:
+        return True
+    return None if None in known else False

@@ -31,8 +31,23 @@ Check: TypeAlias = Callable[[Any, Scope], Findings | None]
 """Looks at one JSON value: None when all is well. Never raises but `TooDeep`, whatever the value is."""
 
 
+MAX_DEPTH = 64
+"""Most recursive steps below a resource: extensions in extensions, items in items, resources in resources."""
+
+
 class TooDeep(Exception):  # noqa: N818 -- it stops one run and becomes a finding
     """The input nests deeper than the limit."""
+
+
+def deeper(scope: Scope) -> Scope:
+    """Returns the scope one recursive step further down.
+
+    Raises:
+        TooDeep: that is one step too many.
+    """
+    if scope.depth >= MAX_DEPTH:
+        raise TooDeep
+    return Scope(scope.resource, scope.root, scope.bundle, scope.depth + 1, scope.use_meta)
 
 
 @dataclass(frozen=True, slots=True)

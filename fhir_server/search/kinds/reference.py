@@ -19,6 +19,7 @@ from fhir_server.search.values import any_of, modifier_refused, unescape
 
 MODIFIERS = frozenset({"identifier"})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_NARROWED = re.compile(r"^[\w.]+\.where\(resolve\(\) is (\w+)\)$")
 _LINKS = frozenset({"uri", "url", "oid", "uuid"})
 
 
@@ -28,7 +29,7 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
     A bare id means any of the parameter's target types, or the one that the modifier names (`subject:Patient=23`).
 
     Raises:
-        SearchValueInvalid: an alternative is none of these, or names a type that the parameter cannot point at.
+        SearchValueInvalid: an alternative is none of these.
         SearchParameterUnknown: a modifier that is no target type of the parameter.
     """
     code = parameter.code
@@ -43,7 +44,7 @@ def _identifier_code(code: str) -> str:
 
 
 def _targets(parameter: SearchParameter, modifier: str | None, context: SearchContext) -> tuple[ResourceType, ...]:
-    targets = parameter.targets or tuple(sorted(context.definitions.resources))
+    targets = _own_targets(parameter) or tuple(sorted(context.definitions.resources))
     if modifier is None:
         return targets
     if modifier in targets:
@@ -55,14 +56,17 @@ def _targets(parameter: SearchParameter, modifier: str | None, context: SearchCo
     raise modifier_refused(parameter.code, modifier, MODIFIERS)
 
 
+def _own_targets(parameter: SearchParameter) -> tuple[ResourceType, ...]:
+    # R4 gives every `patient` the target Group too, although its expression lets only Patients through.
+    narrowed = _NARROWED.search(parameter.expression)
+    return (ResourceType(narrowed[1]),) if narrowed else parameter.targets
+
+
 def _clause(code: str, text: str, targets: tuple[ResourceType, ...], context: SearchContext) -> Clause:
     if _ID.fullmatch(text):
         clauses = tuple(KeyIs(code, f"{target}/{text}") for target in targets)
         return clauses[0] if len(clauses) == 1 else AnyOf(clauses)
     found = parse_reference(text, context.base_url)
-    if found.kind is ReferenceKind.LOCAL and found.type not in targets:
-        valid = ", ".join(targets)
-        raise SearchValueInvalid.of("search.target-invalid", code, type=found.type, name=code, valid=valid)
     if found.kind is ReferenceKind.OTHER and ":" not in text:
         raise SearchValueInvalid.of("search.value-reference", code, name=code, value=text)
     return KeyIs(code, found.key)

@@ -11,6 +11,7 @@ from fhir_server.errors import SearchValueInvalid
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
+from fhir_server.search.implied import ImpliedSystems
 from fhir_server.search.query import Clause, KeyEnds, KeyIs, KeyStarts, Not
 from fhir_server.search.rows import SEPARATOR
 from fhir_server.search.values import any_of, modifier_refused, split, unescape
@@ -52,6 +53,18 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     """Files the tokens of a coded value, an identifier, a contact point or a primitive."""
     for token, system in tokens(value, type_name):
         filing.keys.add(f"{code}={token.lower()}{SEPARATOR}{system}")
+
+
+def rows_of_codes(systems: ImpliedSystems) -> Callable[[str, Any, str, Filing], None]:
+    """Returns `rows` for a parameter whose values of type `code` imply a system."""
+
+    def file(code: str, value: Any, type_name: str, filing: Filing) -> None:
+        if type_name == "code" and isinstance(value, str):
+            filing.keys.add(f"{code}={value.lower()}{SEPARATOR}{systems.of(value)}")
+        else:
+            rows(code, value, type_name, filing)
+
+    return file
 
 
 def tokens(value: Any, type_name: str) -> Iterable[tuple[str, str]]:

@@ -3,6 +3,8 @@
 The meaning of each class is defined by `search/match.py`; this module says it in SQL and nothing more.
 """
 
+# ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

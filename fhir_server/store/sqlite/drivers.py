@@ -4,8 +4,9 @@ https://www.sqlite.org/optoverview.html leaves the choice to statistics that thi
 each candidate is cheaper than keeping them and never out of date.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 
@@ -63,28 +64,46 @@ def _size(connection: apsw.Connection, candidate: Driver, cap: int) -> int:
 
 
 def _driver(clause: Clause, code: int) -> Driver | None:
-    match clause:
-        case KeyIs():
-            return Driver(clause, _by_key([filed(clause)], code), key=filed(clause))
-        case KeyStarts():
-            bounds = prefix_bounds(f"{clause.param}={clause.prefix}")
-            return Driver(clause, Sql("SELECT rid FROM tok WHERE t = ? AND k >= ? AND k < ?", (code, *bounds)))
-        case IdIs() if clause.ids:
-            return Driver(clause, _by_id(clause.ids, code))
-        case RangeTest() if clause.op in BOUNDED:
-            return Driver(clause, _by_range(clause, code))
-        case AnyOf() if clause.clauses:
-            return _union(clause, code)
-        case AllOf():
-            inner = next(iter(drivers(clause.clauses, code)), None)
-            return inner and Driver(clause, inner.rids, exact=False)
-        case _:
-            return None
+    build = _DRIVERS.get(type(clause))
+    return build(clause, code) if build else None
 
 
-def _by_id(ids: Sequence[str], code: int) -> Sql:
+def _key_is(test: KeyIs, code: int) -> Driver:
+    return Driver(test, _by_key([filed(test)], code), key=filed(test))
+
+
+def _key_starts(test: KeyStarts, code: int) -> Driver:
+    bounds = prefix_bounds(f"{test.param}={test.prefix}")
+    return Driver(test, Sql("SELECT rid FROM tok WHERE t = ? AND k >= ? AND k < ?", (code, *bounds)))
+
+
+def _id_is(test: IdIs, code: int) -> Driver | None:
+    if not test.ids:
+        return None
     text = "SELECT rid FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
-    return Sql(text, (code, texts(ids)))
+    return Driver(test, Sql(text, (code, texts(test.ids))))
+
+
+def _range(test: RangeTest, code: int) -> Driver | None:
+    if test.op not in BOUNDED:
+        return None
+    holds = all_of([range_condition(test), *unit_condition(test.unit)])
+    return Driver(test, Sql("SELECT rid FROM rng WHERE t = ? AND p = ? AND ", (code, test.param)) + holds)
+
+
+def _any(clause: AnyOf, code: int) -> Driver | None:
+    keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs)]
+    others = [_driver(part, code) for part in clause.clauses if not isinstance(part, KeyIs)]
+    found = [other for other in others if other is not None]
+    if not clause.clauses or len(found) < len(others) or len(found) > MOST_BRANCHES:
+        return None
+    branches = [*([_by_key(keys, code)] if keys else []), *(other.rids for other in found)]
+    return Driver(clause, listed(branches, " UNION ALL "), exact=all(other.exact for other in found))
+
+
+def _all(clause: AllOf, code: int) -> Driver | None:
+    inner = next(iter(drivers(clause.clauses, code)), None)
+    return inner and Driver(clause, inner.rids, exact=False)
 
 
 def _by_key(keys: Sequence[str], code: int) -> Sql:
@@ -93,16 +112,12 @@ def _by_key(keys: Sequence[str], code: int) -> Sql:
     return Sql("SELECT rid FROM tok WHERE t = ? AND k IN (SELECT value FROM carray(?))", (code, texts(keys)))
 
 
-def _by_range(test: RangeTest, code: int) -> Sql:
-    holds = all_of([range_condition(test), *unit_condition(test.unit)])
-    return Sql("SELECT rid FROM rng WHERE t = ? AND p = ? AND ", (code, test.param)) + holds
-
-
-def _union(clause: AnyOf, code: int) -> Driver | None:
-    keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs)]
-    others = [_driver(part, code) for part in clause.clauses if not isinstance(part, KeyIs)]
-    found = [other for other in others if other is not None]
-    if len(found) < len(others) or len(found) > MOST_BRANCHES:
-        return None
-    branches = [*([_by_key(keys, code)] if keys else []), *(other.rids for other in found)]
-    return Driver(clause, listed(branches, " UNION ALL "), exact=all(other.exact for other in found))
+_DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
+    KeyIs: _key_is,
+    KeyStarts: _key_starts,
+    IdIs: _id_is,
+    RangeTest: _range,
+    AnyOf: _any,
+    AllOf: _all,
+}
+"""Clauses that an index can answer; the others can only be tested on rows found otherwise."""

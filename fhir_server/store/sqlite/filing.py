@@ -4,6 +4,8 @@ Every step of a statement gives the interpreter lock away and may wait 5 ms for 
 statement a row was measured at a quarter of the commits per second.
 """
 
+# ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
+
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

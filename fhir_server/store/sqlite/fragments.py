@@ -17,7 +17,8 @@ class Sql:
 
 
 ALWAYS = Sql("1")
-NEVER = Sql("0")
+NEVER = Sql("?", (0,))
+"""Bound, because SQLite drops the other conditions beside a constant 0, and with them the index that it was told to use."""
 
 
 def listed(parts: Sequence[Sql], separator: str) -> Sql:

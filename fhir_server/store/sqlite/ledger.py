@@ -4,9 +4,10 @@ Every check of a unit precedes its first change, so a refused unit leaves nothin
 together; only a check that must see them in the tables has them filed earlier.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import apsw
 
@@ -35,7 +36,9 @@ class Ledger:
     def __init__(self, connection: apsw.Connection, keys: Iterable[Key]) -> None:
         text = "SELECT value, coalesce((SELECT max(rid) FROM res), 0) FROM meta WHERE name = 'moment'"
         self._connection = connection
-        self._moment, self._last_rid = connection.execute(text).fetchall()[0]
+        counters: list[tuple[Any, ...]] = connection.execute(text).fetchall()
+        self._moment: int = counters[0][0]
+        self._last_rid: int = counters[0][1]
         self._codes: dict[ResourceType, int] = {}
         self._current = self._read_current(keys)
         self._pending: dict[Key, Change] = {}
@@ -77,7 +80,6 @@ class Ledger:
     def _add(self, write: Write, now: datetime) -> StoredVersion:
         current = self._current.get(write.key)
         version = VersionId((write.expect or 0) + 1)
-        put = isinstance(write, Put)
         body, method = (write.body, write.method) if isinstance(write, Put) else (None, "DELETE")
         new = StoredVersion(write.key, version, now.astimezone(UTC), method, body, Moment(self._moment))
         filed = filed_of(write.index) if isinstance(write, Put) else nothing(microseconds(now))
@@ -86,3 +88,29 @@ class Ledger:
         self._pending[write.key] = change
         self._current[write.key] = Current(rid, version, filed)
         return new
+
+    def _next_rid(self) -> int:
+        self._last_rid += 1
+        return self._last_rid
+
+    def _code(self, type_: ResourceType) -> int:
+        if type_ not in self._codes:
+            self._connection.execute("INSERT INTO type (name) VALUES (?)", (type_,))
+            self._codes[type_] = self._connection.last_insert_rowid()
+        return self._codes[type_]
+
+    def _read_current(self, keys: Iterable[Key]) -> dict[Key, Current]:
+        ids: dict[ResourceType, list[str]] = {}
+        for key in keys:
+            ids.setdefault(key.type, []).append(key.id)
+        return {key: current for type_ in ids for key, current in self._read_type(type_, ids[type_])}
+
+    def _read_type(self, type_: ResourceType, ids: Sequence[str]) -> Iterator[tuple[Key, Current]]:
+        code = find_code(self._connection, type_)
+        if code is None:
+            return
+        self._codes[type_] = code
+        text = "SELECT id, rid, v, keys, rows, sd FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?))"
+        found: list[tuple[Any, ...]] = self._connection.execute(text, (code, texts(ids))).fetchall()
+        for id_, rid, version, *filed in found:
+            yield Key(type_, id_), Current(rid, version, unpacked(*filed))

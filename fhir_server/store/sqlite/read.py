@@ -1,5 +1,7 @@
 """Single versions, histories and whole types, https://hl7.org/fhir/R4/http.html#read."""
 
+# ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
+
 from array import array
 from collections.abc import Sequence
 
@@ -31,7 +33,9 @@ def find_version(connection: apsw.Connection, key: Key, code: int, version: Vers
     return None if row is None else stored_version(key.type, row)
 
 
-def read_current(connection: apsw.Connection, type_: ResourceType, code: int, ids: Sequence[str]) -> list[StoredVersion]:
+def read_current(
+    connection: apsw.Connection, type_: ResourceType, code: int, ids: Sequence[str]
+) -> list[StoredVersion]:
     """Returns the current, undeleted versions of those ids that exist, in no order."""
     text = f"SELECT {COLUMNS} FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
     return [stored_version(type_, row) for row in connection.execute(text, (code, texts(ids)))]

@@ -3,6 +3,8 @@
 https://hl7.org/fhir/R4/search.html
 """
 
+# ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -5,7 +5,7 @@ strengths bind nobody.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 from fhir_server.errors import Severity
 from fhir_server.terminology import Codes
@@ -16,9 +16,6 @@ from fhir_server.validation.site import Build, Check, Scope, Site
 PLAIN = frozenset({"code", "string", "uri", "url", "canonical", "id"})
 CODED = frozenset({"Coding", "CodeableConcept", "Quantity"})
 CHECKED = ("required", "extensible")
-
-Coded: TypeAlias = Callable[[Any], Iterator[tuple[Any, Any]]]
-"""Yields the (system, code) pairs of a value; (None, None) for a Coding without a code."""
 
 
 def build_binding(site: Site, build: Build) -> Check | None:
@@ -32,7 +29,7 @@ def build_binding(site: Site, build: Build) -> Check | None:
     if codes is None:
         return None
     wrong = _wrong(binding.strength, binding.value_set)
-    return _plain(codes, wrong) if site.type in PLAIN else _coded(codes, wrong, site.type, strict=binding.strength == "required")
+    return _plain(codes, wrong) if site.type in PLAIN else _coded(codes, wrong, strict=binding.strength == "required")
 
 
 def build_code(site: Site, build: Build) -> Check | None:
@@ -65,28 +62,26 @@ def _plain(codes: Codes, wrong: Callable[[str], Findings]) -> Check:
     return check
 
 
-def _coded(codes: Codes, wrong: Callable[[str], Findings], type_: str, *, strict: bool) -> Check:
-    pairs_of: Coded = _concept_pairs if type_ == "CodeableConcept" else _own_pair
-
+def _coded(codes: Codes, wrong: Callable[[str], Findings], *, strict: bool) -> Check:
     def check(value: Any, _: Scope) -> Findings | None:
         if type(value) is not dict:
             return None
-        pairs = list(pairs_of(value))
-        if any(pair in codes for pair in pairs) or not (pairs or strict):
-            return None
-        return wrong(", ".join(f"{system}#{code}" for system, code in pairs) or "-")
+        pairs = list(pairs_in(value))
+        for pair in pairs:
+            if pair in codes:
+                return None
+        return wrong(", ".join(f"{system}#{code}" for system, code in pairs) or "-") if pairs or strict else None
 
     return check
 
 
-def _concept_pairs(concept: Any) -> Iterator[tuple[Any, Any]]:
-    codings = concept.get("coding")
-    for coding in codings if isinstance(codings, list) else ():
-        if isinstance(coding, dict):
-            yield from _own_pair(coding)
-
-
-def _own_pair(coding: Any) -> Iterator[tuple[Any, Any]]:
-    system, code = coding.get("system"), coding.get("code")
-    if isinstance(code, str) and (system is None or isinstance(system, str)):
-        yield system, code
+def pairs_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yields the (system, code) pairs of a CodeableConcept, or the one of a Coding or Quantity; none for anything else."""
+    if type(value) is not dict:
+        return
+    codings = value.get("coding")
+    for one in codings if type(codings) is list else (value,):
+        code = one.get("code") if type(one) is dict else None
+        system = one.get("system") if code is not None else None
+        if type(code) is str and (system is None or type(system) is str):
+            yield system, code

@@ -4,27 +4,30 @@ A discriminator's path may pass through slices of its own (`code.coding.code` wh
 patterns above it and through the profiles of types: all of these say what the value there has to be.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from fhir_server.validation.report import has_error
+from fhir_server.validation.rules.binding import pairs_in
 from fhir_server.validation.rules.fixed import is_match, is_same
-from fhir_server.validation.rules.path import Steps, Walk, build_walk, parse_steps, type_at
+from fhir_server.validation.rules.path import Match, Steps, build_some, parse_steps, type_at
 from fhir_server.validation.rules.reference import target_type
 from fhir_server.validation.site import Build, Scope
 from fhir_server.validation.tree import Node, build_tree
 
-Match: TypeAlias = Callable[[Any, Scope], bool]
-Test: TypeAlias = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a slice is being told apart: its node, the type of its values, and the compiler."""
+    """Where a slice is told apart: its node, the type of its values, and the compiler."""
 
     node: Node
     type: str
     build: Build
+
+    def some(self, steps: Steps, test: Match) -> Match:
+        """Returns the function that tells whether any value at the path passes the test."""
+        return build_some(self.type, steps, self.build.definitions.model, test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,111 +39,84 @@ class Literal:
 
 def build_match(kind: str, path: str, place: Place) -> Match | None:
     """Returns the function that tells whether a value belongs to the slice, or None when nothing can tell it."""
-    steps = parse_steps(path)
-    if steps is None:
-        return None
-    if kind in ("value", "pattern"):
-        return _by_value(steps, place)
-    if kind == "exists":
-        return _by_existence(steps, place)
-    if kind == "type":
-        return _by_type(steps, place)
-    return _by_profile(steps, place) if kind == "profile" else None
-
-
-def _walk_to(steps: Steps, place: Place) -> Walk:
-    return build_walk(place.type, steps, place.build.definitions.model)
+    steps, builder = parse_steps(path), _KINDS.get(kind)
+    return None if steps is None or builder is None else builder(steps, place)
 
 
 def _by_value(steps: Steps, place: Place) -> Match | None:
-    walk = _walk_to(steps, place)
     ends = _ends(steps, place)
     if ends and all(isinstance(end, Node) and end.element.max == 0 for end in ends):
-        return lambda value, scope: not walk(value, scope)
+        return _negated(place.some(steps, _always))
     tests = [test for end in ends if (test := _test(end, place.build))]
-    return _any_passes(steps, walk, tests) if tests else None
-
-
-def _any_passes(steps: Steps, walk: Walk, tests: Sequence[Test]) -> Match:
-    if len(tests) == 1:
-        test = tests[0]
-    else:
-        def test(value: Any) -> bool:
-            return any(one(value) for one in tests)
-
-    def match(value: Any, scope: Scope) -> bool:
-        return any(test(item) for item in walk(value, scope))
-
-    return match
+    if not tests:
+        return None
+    return place.some(steps, tests[0] if len(tests) == 1 else _any_of(tests))
 
 
 def _by_existence(steps: Steps, place: Place) -> Match | None:
-    walk = _walk_to(steps, place)
-    limits = [(end.element.min, end.element.max) for end in _ends(steps, place) if isinstance(end, Node)]
-    if not limits:
-        return None
+    limits = [(node.element.min, node.element.max) for node in _nodes(steps, place)]
     if any(least > 0 for least, _ in limits):
-        return lambda value, scope: bool(walk(value, scope))
+        return place.some(steps, _always)
     if any(most == 0 for _, most in limits):
-        return lambda value, scope: not walk(value, scope)
+        return _negated(place.some(steps, _always))
     return None
 
 
 def _by_type(steps: Steps, place: Place) -> Match | None:
     if steps and steps[-1][0] == "resolve":
         return _by_target(steps[:-1], place)
-    nodes = [end for end in _ends(steps, place) if isinstance(end, Node)]
-    types = frozenset(type_.code for node in nodes for type_ in node.element.types)
-    if not types:
-        return None
+    types = frozenset(type_.code for node in _nodes(steps, place) for type_ in node.element.types)
     if types & place.build.definitions.model.resources:
-        walk = _walk_to(steps, place)
-        return lambda value, scope: any(_resource_type(one) in types for one in walk(value, scope))
-    return _by_choice_type(steps, types, place)
+        return place.some(steps, lambda one, _: isinstance(one, dict) and one.get("resourceType") in types)
+    return _by_choice_type(steps, types, place) if steps and types else None
 
 
 def _by_choice_type(steps: Steps, types: frozenset[str], place: Place) -> Match | None:
-    if not steps:
-        return None
-    owner_type = type_at(place.type, steps[:-1], place.build.definitions.model)
-    walk = _walk_to(steps[:-1], place)
-    if owner_type is None:
-        return None
-    properties = place.build.definitions.model.properties.get(owner_type, {})
-    keys = [key for key, p in properties.items() if (p.choice == steps[-1][0] or key == steps[-1][0]) and p.type in types]
-    return lambda value, scope: any(key in owner for owner in walk(value, scope) if isinstance(owner, dict) for key in keys)
+    model, name = place.build.definitions.model, steps[-1][0]
+    properties = model.properties.get(type_at(place.type, steps[:-1], model) or "", {})
+    keys = {key for key, one in properties.items() if name in (one.choice, key) and one.type in types}
+    return place.some(steps[:-1], lambda owner, _: type(owner) is dict and not keys.isdisjoint(owner)) if keys else None
 
 
 def _by_target(steps: Steps, place: Place) -> Match | None:
-    walk = _walk_to(steps, place)
-    nodes = [end for end in _ends(steps, place) if isinstance(end, Node)]
-    urls = [url for node in nodes for type_ in node.element.types for url in type_.targets]
+    urls = [url for node in _nodes(steps, place) for type_ in node.element.types for url in type_.targets]
     structures = [place.build.definitions.structure(url) for url in urls]
     types = frozenset(structure.type for structure in structures if structure)
-    if not types:
-        return None
-    return lambda value, scope: any(target_type(one, scope) in types for one in walk(value, scope) if isinstance(one, dict))
+    return place.some(steps, lambda one, scope: type(one) is dict and target_type(one, scope) in types) if types else None
 
 
 def _by_profile(steps: Steps, place: Place) -> Match | None:
-    walk = _walk_to(steps, place)
-    resolved = bool(steps) and steps[-1][0] == "resolve"
-    nodes = [end for end in _ends(steps[:-1] if resolved else steps, place) if isinstance(end, Node)]
-    types = [type_ for node in nodes for type_ in node.element.types]
-    urls = [url for type_ in types for url in (type_.targets if resolved else type_.profiles)]
+    resolves = bool(steps) and steps[-1][0] == "resolve"
+    types = [type_ for node in _nodes(steps, place) for type_ in node.element.types]
+    urls = [url for type_ in types for url in (type_.targets if resolves else type_.profiles)]
     checks = [check for url in urls if (check := place.build.profile_check(url))]
-    if not checks:
-        return None
-
-    def match(value: Any, scope: Scope) -> bool:
-        found = walk(value, scope)
-        return any(not has_error(check(one, scope)) for one in found for check in checks)
-
-    return match
+    tests: list[Match] = [lambda one, scope, check=check: not has_error(check(one, scope)) for check in checks]  # type: ignore[misc]
+    return place.some(steps, _any_of(tests)) if tests else None
 
 
-def _resource_type(value: Any) -> Any:
-    return value.get("resourceType") if isinstance(value, dict) else None
+_KINDS: Mapping[str, Callable[[Steps, Place], Match | None]] = {
+    "value": _by_value,
+    "pattern": _by_value,
+    "exists": _by_existence,
+    "type": _by_type,
+    "profile": _by_profile,
+}
+
+
+def _always(_value: Any, _scope: Scope) -> bool:
+    return True
+
+
+def _negated(match: Match) -> Match:
+    return lambda value, scope: not match(value, scope)
+
+
+def _any_of(tests: list[Match]) -> Match:
+    return lambda value, scope: any(test(value, scope) for test in tests)
+
+
+def _nodes(steps: Steps, place: Place) -> list[Node]:
+    return [end for end in _ends(steps, place) if isinstance(end, Node)]
 
 
 def _ends(steps: Steps, place: Place) -> list[Node | Literal]:
@@ -190,29 +166,32 @@ def _type_profiles(node: Node, build: Build) -> Iterator[Node]:
                 yield build_tree(structure.elements)
 
 
-def _test(end: Node | Literal, build: Build) -> Test | None:
+def _test(end: Node | Literal, build: Build) -> Match | None:
     """Returns what a value at this end has to be, or None when the end says nothing."""
     if isinstance(end, Literal):
-        return lambda value: is_match(value, end.value)
-    element = end.element
-    if element.fixed:
-        fixed = element.fixed[1]
-        return lambda value: is_same(value, fixed)
-    pattern = element.pattern[1] if element.pattern else _pattern_below(end)
-    if pattern:
-        return lambda value: is_match(value, pattern)
-    return _bound(end, build)
+        return _matching(end.value)
+    if end.element.fixed:
+        fixed = end.element.fixed[1]
+        return _matching(fixed) if isinstance(fixed, str) else lambda value, _: is_same(value, fixed)
+    pattern = end.element.pattern[1] if end.element.pattern else _pattern_below(end)
+    return _matching(pattern) if pattern or pattern is False or pattern == 0 else _bound(end, build)
 
 
-def _pattern_below(node: Node) -> dict[str, Any]:
-    """Returns what the children's fixed values and patterns amount to as one pattern."""
+def _matching(wanted: Any) -> Match:
+    if isinstance(wanted, str):
+        return lambda value, _: bool(value == wanted)
+    return lambda value, _: is_match(value, wanted)
+
+
+def _pattern_below(node: Node) -> Any:
+    """Returns what the fixed values, patterns and required slices below amount to as one pattern; None for nothing."""
     pattern: dict[str, Any] = {}
     for name, child in node.children.items():
         needed = [one for one in child.slices.values() if one.element.min > 0]
-        below = [one for one in map(_wanted, (child, *needed)) if one]
+        below = [one for one in map(_wanted, (child, *needed)) if one is not None]
         if below:
             pattern[name] = below[0] if child.element.max == 1 or isinstance(below[0], list) else below
-    return pattern
+    return pattern or None
 
 
 def _wanted(node: Node) -> Any:
@@ -220,7 +199,7 @@ def _wanted(node: Node) -> Any:
     return fact[1] if fact else _pattern_below(node)
 
 
-def _bound(node: Node, build: Build) -> Test | None:
+def _bound(node: Node, build: Build) -> Match | None:
     binding = node.element.binding
     if binding is None or binding.strength != "required" or binding.value_set is None:
         return None
@@ -228,12 +207,4 @@ def _bound(node: Node, build: Build) -> Test | None:
     if codes is None:
         return None
     members = frozenset(code for _, code in codes)
-    return lambda value: _is_in(value, members, codes)
-
-
-def _is_in(value: Any, members: frozenset[str], codes: frozenset[tuple[str, str]]) -> bool:
-    if isinstance(value, str):
-        return value in members
-    codings = value.get("coding", [value]) if isinstance(value, dict) else []
-    pairs = [(c.get("system"), c.get("code")) for c in codings if isinstance(c, dict)] if isinstance(codings, list) else []
-    return any(pair in codes for pair in pairs if all(isinstance(part, str) for part in pair))
+    return lambda value, _: value in members if isinstance(value, str) else any(pair in codes for pair in pairs_in(value))

@@ -8,17 +8,17 @@ from fhir_server.validation.report import Findings, at, found, joined, shown, wa
 from fhir_server.validation.site import Build, Check, Scope
 
 
-def build_extension(check_content: Check, build: Build, *, modifier: bool, nested: bool) -> Check:
+def build_extension(check_content: Check, build: Build, *, is_modifier: bool, is_nested: bool) -> Check:
     """Returns the check of one extension: R4's own on its content, then the definition that its URL names.
 
-    `modifier` tells a modifierExtension; `nested` an extension within another, whose relative URL its parent defines.
+    `is_modifier` tells a modifierExtension; `is_nested` an extension within another, whose relative URL its parent defines.
     """
-    definition_check = _by_url(build, modifier=modifier)
+    definition_check = _by_url(build, is_modifier=is_modifier)
 
     def check(value: Any, scope: Scope) -> Findings | None:
         result = check_content(value, scope)
         url = value.get("url") if type(value) is dict else None
-        if type(url) is not str or (nested and ":" not in url):
+        if type(url) is not str or (is_nested and ":" not in url):
             return result
         defined = definition_check(url)
         more = defined(value, scope)
@@ -27,13 +27,13 @@ def build_extension(check_content: Check, build: Build, *, modifier: bool, neste
     return check
 
 
-def _by_url(build: Build, *, modifier: bool) -> Callable[[str], Check]:
+def _by_url(build: Build, *, is_modifier: bool) -> Callable[[str], Check]:
     known: dict[str, Check] = {}
 
     def look_up(url: str) -> Check:
         check = known.get(url)
         if check is None:
-            check = _definition_check(url, build, modifier=modifier)
+            check = _definition_check(url, build, is_modifier=is_modifier)
             if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
                 known[url] = check
         return check
@@ -41,19 +41,19 @@ def _by_url(build: Build, *, modifier: bool) -> Callable[[str], Check]:
     return look_up
 
 
-def _definition_check(url: str, build: Build, *, modifier: bool) -> Check:
+def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
     structure = build.definitions.structure(url)
     if structure is None or structure.type != "Extension":
-        return _unknown(url, modifier=modifier)
-    if _is_modifier(structure) != modifier:
-        return lambda _value, _scope: found("validation.extension-modifier", url=url, expected=_place(not modifier))
+        return _unknown(url, is_modifier=is_modifier)
+    if _is_modifier(structure) != is_modifier:
+        return lambda _value, _scope: found("validation.extension-modifier", url=url, expected=_place(structure))
     return build.profile_check(url) or _nothing
 
 
-def _unknown(url: str, *, modifier: bool) -> Check:
+def _unknown(url: str, *, is_modifier: bool) -> Check:
     if ":" not in url:
         return lambda _value, _scope: at(found("validation.extension-relative", url=shown(url)), "url")
-    if modifier:
+    if is_modifier:
         return lambda _value, _scope: found("validation.modifier-extension-unknown", url=shown(url))
     return lambda _value, _scope: warned("validation.extension-unknown", url=shown(url))
 
@@ -66,5 +66,5 @@ def _is_modifier(structure: StructureDefinition) -> bool:
     return structure.elements[0].is_modifier
 
 
-def _place(modifier: bool) -> str:
-    return "modifierExtension" if modifier else "extension"
+def _place(structure: StructureDefinition) -> str:
+    return "modifierExtension" if _is_modifier(structure) else "extension"

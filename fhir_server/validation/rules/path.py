@@ -13,18 +13,17 @@ from fhir_server.validation.site import Scope
 
 Steps: TypeAlias = Sequence[tuple[str, str]]
 """(name, "") for an element, (function, argument) for `resolve()`, `ofType(T)` and `extension('url')`."""
-Walk: TypeAlias = Callable[[Any, Scope], list[Any]]
-"""Finds the values at a path, none when there are none."""
+Match: TypeAlias = Callable[[Any, Scope], bool]
+"""Tells whether a value is what is looked for."""
 
 _STEP = re.compile(r"(?P<call>resolve|ofType|extension)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\[x\])?")
 _PART = re.compile(r"(?:[^.(]|\([^)]*\))+")
 
 
 def parse_steps(path: str) -> Steps | None:
-    """Returns a path as (name or function, argument) steps; `$this` is no step."""
-    text = path.removeprefix("$this").removeprefix(".")
+    """Returns a path as (name or function, argument) steps; `$this` is no step. None when it is no such path."""
     steps = []
-    for part in _PART.findall(text):
+    for part in _PART.findall(path.removeprefix("$this")):
         found = _STEP.fullmatch(part)
         if found is None:
             return None
@@ -47,55 +46,50 @@ def _type_after(type_: str | None, name: str, argument: str, model: TypeModel) -
     return known.type if known else None
 
 
-def build_walk(type_: str, steps: Steps, model: TypeModel) -> Walk:
-    """Returns the function that finds the values at a path from a value of `type_`; a choice is tried by all its keys."""
-    moves: list[Walk] = []
-    current: str | None = type_
-    for name, argument in steps:
-        moves.append(_move(name, argument, current, model))
-        current = _type_after(current, name, argument, model)
-    return moves[0] if len(moves) == 1 else _chained(moves)
+def build_some(type_: str, steps: Steps, model: TypeModel, test: Match) -> Match:
+    """Returns the function that tells whether any value at a path below a value of `type_` passes the test."""
+    match = test
+    for number in range(len(steps) - 1, -1, -1):
+        name, argument = steps[number]
+        match = _step(name, argument, type_at(type_, steps[:number], model), model, match)
+    return match
 
 
-def _move(name: str, argument: str, type_: str | None, model: TypeModel) -> Walk:
-    if name == "resolve":
-        return _resolved
+def _step(name: str, argument: str, type_: str | None, model: TypeModel, inner: Match) -> Match:
     if name == "ofType":
-        return lambda value, _: [value]
+        return inner  # the choice before it is tried by all its keys, the test tells the rest
+    if name == "resolve":
+        return _resolved(inner)
     if name == "extension":
-        return lambda value, _: [one for one in _extensions(value) if one.get("url") == argument]
-    return _member(model.choice_keys(type_ or "", name) or (name,))
+        return _member("extension", lambda one, scope: _has_url(one, argument) and inner(one, scope))
+    keys = model.choice_keys(type_ or "", name) or (name,)
+    members = [_member(key, inner) for key in keys]
+    if len(members) == 1:
+        return members[0]
+    return lambda value, scope: any(member(value, scope) for member in members)
 
 
-def _member(keys: Sequence[str]) -> Walk:
-    if len(keys) == 1:
-        key = keys[0]
-        return lambda value, _: _listed(value, key)
-    return lambda value, _: [one for key in keys for one in _listed(value, key)]
+def _member(key: str, inner: Match) -> Match:
+    def match(value: Any, scope: Scope) -> bool:
+        found = value.get(key) if type(value) is dict else None
+        if type(found) is list:
+            for one in found:
+                if inner(one, scope):
+                    return True
+            return False
+        return found is not None and inner(found, scope)
+
+    return match
 
 
-def _extensions(value: Any) -> list[Any]:
-    return [one for one in _listed(value, "extension") if isinstance(one, dict)]
+def _has_url(value: Any, url: str) -> bool:
+    return type(value) is dict and value.get("url") == url
 
 
-def _listed(value: Any, key: str) -> list[Any]:
-    found = value.get(key) if type(value) is dict else None
-    if type(found) is list:
-        return found
-    return [] if found is None else [found]
+def _resolved(inner: Match) -> Match:
+    def match(value: Any, scope: Scope) -> bool:
+        text = value.get("reference") if type(value) is dict else None
+        target = resolve(text, scope) if isinstance(text, str) else None
+        return target is not None and inner(target, scope)
 
-
-def _resolved(value: Any, scope: Scope) -> list[Any]:
-    text = value.get("reference") if isinstance(value, dict) else None
-    target = resolve(text, scope) if isinstance(text, str) else None
-    return [] if target is None else [target]
-
-
-def _chained(moves: Sequence[Walk]) -> Walk:
-    def walk(value: Any, scope: Scope) -> list[Any]:
-        current = [value]
-        for move in moves:
-            current = [after for one in current for after in move(one, scope)]
-        return current
-
-    return walk
+    return match

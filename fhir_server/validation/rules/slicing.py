@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from fhir_server.definitions.registry import Slicing
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing, warned
-from fhir_server.validation.rules.discriminator import Match, Place, build_match
+from fhir_server.validation.rules.discriminator import Place, build_match
+from fhir_server.validation.rules.path import Match
 from fhir_server.validation.site import Build, Check, Scope, Site
 from fhir_server.validation.tree import Node
 
@@ -80,7 +81,10 @@ def _match(node: Node, plan: Plan) -> Match | None:
 
 def _all_of(matches: Sequence[Match]) -> Match:
     def match(value: Any, scope: Scope) -> bool:
-        return all(one(value, scope) for one in matches)  # noqa: C419 -- one is called
+        for one in matches:  # noqa: SIM110 -- all() would cost a generator for every item
+            if not one(value, scope):
+                return False
+        return True
 
     return match
 

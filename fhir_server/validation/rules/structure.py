@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fhir_server.validation.report import Findings, at, found, joined, listing
+from fhir_server.validation.report import Finding, Findings, at, found, joined, listing
 from fhir_server.validation.rules.primitive import wrong_json
 from fhir_server.validation.site import Check, Scope
 
@@ -22,54 +22,55 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an object of one type looks like. `choices` maps a choice element to the JSON keys it may use, primitive
-    siblings included; `rules` look at the object as a whole."""
+    """What an object of one type looks like; `rules` look at the object as a whole."""
 
     type: str
     fields: Mapping[str, Field]
     needed: Sequence[Needed]
-    choices: Mapping[str, frozenset[str]]
     rules: Sequence[Check]
     is_resource: bool = False
 
 
 def build_object(shape: Shape) -> Check:
     """Returns the check of an object: it loops over the properties present, not over those possible."""
-    field_of, rules, needed = shape.fields.get, tuple(shape.rules), tuple((n.keys, n.place) for n in shape.needed)
-    may_be_bare = shape.is_resource
+    check_of = {key: field[0] for key, field in shape.fields.items()}.get
+    needed, rules, may_be_bare = tuple((n.keys, n.place) for n in shape.needed), tuple(shape.rules), shape.is_resource
 
     def check(value: Any, scope: Scope) -> Findings | None:
         if type(value) is not dict:
             return wrong_json(value, "object")
-        all_found: Findings | None = None
+        result: Findings | None = None
         for key, item in value.items():
-            field = field_of(key)
-            if field is None:
-                all_found = joined(all_found, found("validation.unknown-element", name=key, type=shape.type))
-                continue
-            more = field[0](item, scope)
+            item_check = check_of(key)
+            more = item_check(item, scope) if item_check is not None else [_unknown(key, shape)]
             if more is not None:
-                all_found = joined(all_found, _placed(more, field[1], value, key))
+                result = joined(result, _placed(more, key, value, shape))
         for keys, place in needed:
             if keys.isdisjoint(value):
-                all_found = joined(all_found, found("validation.cardinality-min", element=place, min=1, found=0))
-        if not may_be_bare and (not value or (len(value) == 1 and "id" in value)):
-            all_found = joined(all_found, found("validation.empty-object"))
+                result = joined(result, found("validation.cardinality-min", element=place, min=1, found=0))
+        if len(value) < 2 and not may_be_bare and (not value or "id" in value):
+            result = joined(result, found("validation.empty-object"))
         for rule in rules:
             more = rule(value, scope)
             if more is not None:
-                all_found = joined(all_found, more)
-        return all_found
+                result = joined(result, more)
+        return result
 
     return check
 
 
-def _placed(findings: Findings, segment: str, owner: Mapping[str, Any], key: str) -> Findings | None:
+def _unknown(key: str, shape: Shape) -> Finding:
+    return Finding("validation.unknown-element", {"name": key, "type": shape.type})
+
+
+def _placed(findings: Findings, key: str, owner: Mapping[str, Any], shape: Shape) -> Findings | None:
+    if key not in shape.fields:
+        return findings  # an unknown property has no path of its own
     # A null in an array of primitives is legal where its sibling array has something at the same index.
     sibling = owner.get("_" + key)
     if isinstance(sibling, list):
         findings = [f for f in findings if not _is_excused_null(f.key, f.path, sibling)]
-    return at(findings, segment) or None
+    return at(findings, shape.fields[key][1]) or None
 
 
 def _is_excused_null(key: str, path: Sequence[str | int], sibling: Sequence[Any]) -> bool:
@@ -79,7 +80,7 @@ def _is_excused_null(key: str, path: Sequence[str | int], sibling: Sequence[Any]
 
 
 def build_choice(name: str, keys: frozenset[str]) -> Check:
-    """Returns the check that only one type of a choice element is used."""
+    """Returns the check that only one type of a choice element is used; `keys` include the siblings of primitives."""
 
     def check(value: Any, _: Scope) -> Findings | None:
         if len(value) == 1 or len(keys & value.keys()) < 2:
@@ -90,21 +91,24 @@ def build_choice(name: str, keys: frozenset[str]) -> Check:
     return check
 
 
-def array_of(item_check: Check, *, nulls: bool = False) -> Check:
-    """Returns the check of an array, item by item. `nulls` allows null items, as in arrays of primitive siblings."""
+def array_of(item_check: Check) -> Check:
+    """Returns the check of an array, item by item."""
 
     def check(value: Any, scope: Scope) -> Findings | None:
         if type(value) is not list:
             return wrong_json(value, "array")
         if not value:
             return found("validation.empty-array")
-        all_found: Findings | None = None
+        result: Findings | None = None
         for index, item in enumerate(value):
-            if item is None and nulls:
-                continue
             more = item_check(item, scope)
             if more is not None:
-                all_found = joined(all_found, at(more, index))
-        return all_found
+                result = joined(result, at(more, index))
+        return result
 
     return check
+
+
+def or_null(check: Check) -> Check:
+    """Returns the check that also accepts null, as an item of an array of primitive siblings may be."""
+    return lambda value, scope: None if value is None else check(value, scope)

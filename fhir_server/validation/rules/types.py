@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fhir_server.validation.report import Findings, found, has_error, listing
+from fhir_server.validation.rules.resource import scope_within
 from fhir_server.validation.site import Build, Check, Key, Scope, Site
 
 ANY_RESOURCE = frozenset({"Resource", "DomainResource"})
@@ -60,14 +61,17 @@ def build_resource_type(site: Site, build: Build) -> Check | None:
         return None
     by_type = {code: _profiles_of(code, urls, site, build) for code, urls in allowed.items()}
 
+    is_contained = site.element.path.endswith(".contained")
+
     def check(value: Any, scope: Scope) -> Findings | None:
         type_ = value.get("resourceType") if isinstance(value, dict) else None
         if not isinstance(type_, str):
             return None
-        entry = by_type.get(type_) or by_type.get("Resource") or by_type.get("DomainResource")
-        if entry is None:
-            return found("validation.resource-type", element=site.place, found=type_, expected=listing(allowed), profile=site.profile)
-        return _first_met(entry, value, scope, site)
+        mine = next((by_type[code] for code in (type_, "Resource", "DomainResource") if code in by_type), None)
+        if mine is None:
+            names = {"element": site.place, "found": type_, "expected": listing(allowed), "profile": site.profile}
+            return found("validation.resource-type", **names)
+        return _first_met(mine, value, scope_within(scope, value, is_contained=is_contained), site)
 
     return check
 

@@ -23,7 +23,7 @@ from fhir_server.search.query import (
 from fhir_server.search.rows import SEPARATOR, IndexEntries, RangeRow, TextRow
 
 
-def indexed(id_="a", updated=100, keys=(), ranges=(), texts=(), sort_date=0) -> Indexed:
+def indexed(id_="a", *, updated=100, keys=(), ranges=(), texts=(), sort_date=0) -> Indexed:
     return Indexed(id_, updated, IndexEntries(tuple(keys), tuple(ranges), tuple(texts), sort_date))
 
 

@@ -559,6 +559,93 @@ Description: "Hospital grades as the Chongqing master data guide lists them (CC0
 * #13 "三级未评"
 * #14 "未定级"
 
+CodeSystem: EducationGbt4658CS
+Id: education-gbt4658
+Title: "学历代码"
+Description: "GB/T 4658-2006, education; its OID is to be confirmed."
+* ^url = "urn:oid:2.16.156.10011.2.3.3.6"
+* insert Complete
+* ^hierarchyMeaning = #is-a
+* #10 "研究生教育"
+* #10 #11 "博士研究生毕业"
+* #10 #12 "博士研究生结业"
+* #10 #13 "博士研究生肄业"
+* #10 #14 "硕士研究生毕业"
+* #10 #15 "硕士研究生结业"
+* #10 #16 "硕士研究生肄业"
+* #10 #17 "研究生班毕业"
+* #10 #18 "研究生班结业"
+* #10 #19 "研究生班肄业"
+* #20 "大学本科教育"
+* #20 #21 "大学本科毕业"
+* #20 #22 "大学本科结业"
+* #20 #23 "大学本科肄业"
+* #20 #28 "大学普通班毕业"
+* #30 "大学专科教育"
+* #30 #31 "大学专科毕业"
+* #30 #32 "大学专科结业"
+* #30 #33 "大学专科肄业"
+* #40 "中等职业教育"
+* #40 #41 "中等专科毕业"
+* #40 #42 "中等专科结业"
+* #40 #43 "中等专科肄业"
+* #40 #44 "职业高中毕业"
+* #40 #45 "职业高中结业"
+* #40 #46 "职业高中肄业"
+* #40 #47 "技工学校毕业"
+* #40 #48 "技工学校结业"
+* #40 #49 "技工学校肄业"
+* #60 "普通高级中学教育"
+* #60 #61 "普通高中毕业"
+* #60 #62 "普通高中结业"
+* #60 #63 "普通高中肄业"
+* #70 "初级中学教育"
+* #70 #71 "初中毕业"
+* #70 #73 "初中肄业"
+* #80 "小学教育"
+* #80 #81 "小学毕业"
+* #80 #83 "小学肄业"
+* #90 "其他"
+
+CodeSystem: AboCv0450005CS
+Id: abo-cv04-50-005
+Title: "ABO血型代码 CV04.50.005"
+Description: "WS 364, ABO blood group."
+* ^url = "urn:oid:2.16.156.10011.2.3.1.85"
+* insert Complete
+* #1 "A型"
+* #2 "B型"
+* #3 "O型"
+* #4 "AB型"
+* #5 "不详"
+* #6 "未查"
+
+CodeSystem: RhCS
+Id: rh
+Title: "Rh(D)血型代码"
+Description: "WS 364, Rh(D) blood group."
+* ^url = "urn:oid:2.16.156.10011.2.3.1.250"
+* insert Complete
+* #1 "Rh阴性"
+* #2 "Rh阳性"
+* #3 "不详"
+* #4 "未查"
+
+CodeSystem: PaymentCv0710003CS
+Id: payment-cv07-10-003
+Title: "医疗费用支付方式代码 CV07.10.003"
+Description: "WS 364.13-2011 CV07.10.003, way of payment; its OID is to be confirmed."
+* insert Complete
+* #01 "城镇职工基本医疗保险"
+* #02 "城镇居民基本医疗保险"
+* #03 "新型农村合作医疗"
+* #04 "贫困救助"
+* #05 "商业医疗保险"
+* #06 "全公费"
+* #07 "全自费"
+* #08 "其他社会保险"
+* #99 "其他"
+
 CodeSystem: AdminDivisionCS
 Id: admin-division
 Title: "行政区划(片段)"

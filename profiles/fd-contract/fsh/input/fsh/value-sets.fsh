@@ -257,6 +257,30 @@ Title: "医院等级代码"
 Description: "Hospital grades as the Chongqing master data guide lists them (CC0)."
 * insert Whole(HospitalLevelCS)
 
+ValueSet: EducationGbt4658VS
+Id: education-gbt4658
+Title: "学历代码"
+Description: "GB/T 4658-2006, education; its OID is to be confirmed."
+* insert Whole(EducationGbt4658CS)
+
+ValueSet: AboCv0450005VS
+Id: abo-cv04-50-005
+Title: "ABO血型代码 CV04.50.005"
+Description: "WS 364, ABO blood group."
+* insert Whole(AboCv0450005CS)
+
+ValueSet: RhVS
+Id: rh
+Title: "Rh(D)血型代码"
+Description: "WS 364, Rh(D) blood group."
+* insert Whole(RhCS)
+
+ValueSet: PaymentCv0710003VS
+Id: payment-cv07-10-003
+Title: "医疗费用支付方式代码 CV07.10.003"
+Description: "WS 364.13-2011 CV07.10.003, way of payment; its OID is to be confirmed."
+* insert Whole(PaymentCv0710003CS)
+
 ValueSet: AdminDivisionVS
 Id: admin-division
 Title: "行政区划"

@@ -1,0 +1,71 @@
+"""`fhir-server serve`."""
+
+import ipaddress
+from typing import Annotated
+
+import typer
+
+from fhir_server.cli.output import fail
+from fhir_server.errors import issue
+from fhir_server.settings import Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port. [default: 8080]")] = None,
+    store: Annotated[str | None, typer.Option(help="sqlite:///PATH or sqlite:///:memory:. [default: sqlite:///fhir.db]")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Public URL of the FHIR endpoint, behind a proxy.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen on a non-loopback address although nobody has to sign in.")] = False,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Serve FHIR R4 at http://HOST:PORT/fhir until interrupted.
+
+    Example: `fhir-server serve --store sqlite:///demo.db --port 8080`
+    """
+    try:
+        settings = Settings.from_environment(host=host, port=port, store=store, base_url=base_url, log_level=log_level)
+    except ValueError as error:
+        fail(str(error))
+    if not insecure and not is_loopback(settings.host):
+        refusal = issue("bind.not-loopback", host=settings.host)
+        fail(f"{refusal.text('en')}\n{refusal.text('zh')}")
+    _run(settings)
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether an address reaches this machine only; names other than localhost do not count."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _run(settings: Settings) -> None:
+    import gc
+
+    import uvicorn
+
+    from fhir_server.app import UnknownStore, build_parts
+    from fhir_server.errors import FhirError
+    from fhir_server.web.application import web_application
+
+    try:
+        parts = build_parts(settings)
+    except (FhirError, UnknownStore, ValueError, OSError) as error:
+        fail(f"cannot start: {error}")
+    gc.collect()
+    gc.freeze()
+    typer.echo(f"FHIR R4 at http://{settings.host}:{settings.port}/fhir  (store {settings.store}; Ctrl-C stops)")
+    uvicorn.run(
+        web_application(parts),
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+    )

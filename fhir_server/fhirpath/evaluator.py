@@ -1,0 +1,231 @@
+"""The general engine: syntax tree to closures over typed nodes, all of http://hl7.org/fhirpath/N1.
+
+It is the oracle of the transpiler, which knows less and is faster.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath import syntax
+from fhir_server.fhirpath.environment import Closure, Scope
+from fhir_server.fhirpath.errors import EvaluationError, FhirPathError, wrong_type
+from fhir_server.fhirpath.functions import FUNCTIONS
+from fhir_server.fhirpath.functions.filtering import sort
+from fhir_server.fhirpath.nodes import Collection, Node, literal, members, properties_called
+from fhir_server.fhirpath.operators import OPERATORS, boolean
+from fhir_server.fhirpath.quantity import Quantity
+from fhir_server.fhirpath.singletons import integer_of, one, truth_of, value_of
+from fhir_server.fhirpath.types import type_test
+
+_NAMED = {
+    "ucum": "http://unitsofmeasure.org",
+    "sct": "http://snomed.info/sct",
+    "loinc": "http://loinc.org",
+}
+_NAMED_PREFIXES = {
+    "vs-": "http://hl7.org/fhir/ValueSet/",
+    "ext-": "http://hl7.org/fhir/StructureDefinition/",
+    "cs-": "http://hl7.org/fhir/",
+}
+
+
+def build(node: syntax.Node, model: TypeModel) -> Closure:
+    """Returns the closure that evaluates a syntax tree.
+
+    Raises:
+        FhirPathError: an unknown function or type, or a wrong number of arguments.
+    """
+    return _Builder(model).build(node)
+
+
+def named_url(name: str) -> str | None:
+    """Returns the URL that `%ucum`, `%sct`, `%loinc`, `%vs-x`, `%ext-x` stand for, or None for other variables."""
+    prefix = next((p for p in _NAMED_PREFIXES if name.startswith(p)), None)
+    return _NAMED.get(name) if prefix is None else _NAMED_PREFIXES[prefix] + name.removeprefix(prefix)
+
+
+class _Builder:
+    """Turns each kind of syntax node into its closure."""
+
+    def __init__(self, model: TypeModel) -> None:
+        self.model = model
+
+    def build(self, node: syntax.Node | None) -> Closure:
+        return _this if node is None else _BUILDERS[type(node)](self, node)
+
+    def literal(self, node: syntax.Literal) -> Closure:
+        found = [literal(node.value)]
+        return lambda scope: found
+
+    def empty(self, node: syntax.Empty) -> Closure:
+        return lambda scope: []
+
+    def variable(self, node: syntax.Variable) -> Closure:
+        url = named_url(node.name)
+        if url is not None:
+            found = [literal(url)]
+            return lambda scope: found
+        return lambda scope: _variable(scope, node.name)
+
+    def special(self, node: syntax.Special) -> Closure:
+        return _SPECIALS[node.name]
+
+    def member(self, node: syntax.Member) -> Closure:
+        name, at, model = node.name, node.at, self.model
+
+        def step(scope: Scope, focus: Collection) -> Collection:
+            if scope.environment.strict:
+                _check(focus, name, model, at)
+            return [child for item in focus for child in members(item, name, model)]
+
+        if node.source is None:
+            return self._root(name, step)
+        source = self.build(node.source)
+        return lambda scope: step(scope, source(scope))
+
+    def _root(self, name: str, step: Callable[[Scope, Collection], Collection]) -> Closure:
+        """A name alone: the type of `$this`, which keeps it, or an element of it."""
+        model = self.model
+        if not name[0].isupper() or name not in model.properties:
+            return lambda scope: step(scope, scope.this)
+        return lambda scope: [n for n in scope.this if model.is_a(n.type, name)]
+
+    def call(self, node: syntax.Call) -> Closure:
+        if node.name == "sort":
+            return self._sort(node)
+        function = FUNCTIONS.get(node.name)
+        if function is None:
+            raise FhirPathError("fhirpath.function-unknown", node.at, name=node.name)
+        if not function.least <= len(node.arguments) <= function.most:
+            expected = f"{function.least} to {function.most}" if function.least < function.most else str(function.least)
+            raise FhirPathError("fhirpath.arguments", node.at, name=node.name, expected=expected, found=len(node.arguments))
+        source, call = self.build(node.source), function.call
+        arguments = [self.build(a) for a in node.arguments]
+        if function.lazy:
+            return lambda scope: call(scope, source(scope), *arguments)
+        return lambda scope: call(scope, source(scope), *[a(scope) for a in arguments])
+
+    def _sort(self, node: syntax.Call) -> Closure:
+        source = self.build(node.source)
+        keys = [(self.build(a.operand), True) if _descends(a) else (self.build(a), False) for a in node.arguments]
+        return lambda scope: sort(scope, source(scope), keys or [(_this, False)])
+
+    def item(self, node: syntax.Item) -> Closure:
+        source, index = self.build(node.source), self.build(node.index)
+
+        def at(scope: Scope) -> Collection:
+            found, place = source(scope), integer_of(index(scope), "[]")
+            return [] if place is None or not 0 <= place < len(found) else [found[place]]
+
+        return at
+
+    def unary(self, node: syntax.Unary) -> Closure:
+        operand = self.build(node.operand)
+        sign = -1 if node.operator == "-" else 1
+        return lambda scope: _signed(operand(scope), sign)
+
+    def binary(self, node: syntax.Binary) -> Closure:
+        left, right = self.build(node.left), self.build(node.right)
+        logic = _LOGIC.get(node.operator)
+        if logic is not None:
+            return lambda scope: boolean(logic(left, right, scope))
+        operate = OPERATORS[node.operator]
+        return lambda scope: operate(left(scope), right(scope), scope.environment.units)
+
+    def type_test(self, node: syntax.TypeTest) -> Closure:
+        operand = self.build(node.operand)
+        test = type_test(node.type, self.model, exact=node.operator != "is", at=node.at)
+        if node.operator == "is":
+            return lambda scope: _is(operand(scope), test)
+        return lambda scope: [n for n in operand(scope) if test(n)]
+
+
+def _descends(node: syntax.Node) -> bool:
+    return isinstance(node, syntax.Unary) and node.operator == "-"
+
+
+def _this(scope: Scope) -> Collection:
+    return scope.this
+
+
+def _index(scope: Scope) -> Collection:
+    return [] if scope.index is None else [literal(scope.index)]
+
+
+def _total(scope: Scope) -> Collection:
+    return scope.total or []
+
+
+def _variable(scope: Scope, name: str) -> Collection:
+    found = scope.environment.variables.get(name)
+    if found is None:
+        raise EvaluationError("fhirpath.variable-unknown", name=name)
+    return found
+
+
+def _check(focus: Collection, name: str, model: TypeModel, at: int) -> None:
+    for node in focus:
+        if properties_called(node.type, name, model) == [] or (node.type in model.primitives and name not in ("id", "extension")):
+            raise EvaluationError("fhirpath.element-unknown", type=node.type, name=name, at=at + 1)
+
+
+def _is(found: Collection, test: Callable[[Node], bool]) -> Collection:
+    node = one(found, "is")
+    return [] if node is None else boolean(test(node))
+
+
+def _signed(found: Collection, sign: int) -> Collection:
+    value = value_of(found, "-")
+    if value is None:
+        return []
+    if isinstance(value, Quantity):
+        return [literal(Quantity(sign * value.value, value.unit))]
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise wrong_type("-", "a number", type(value).__name__)
+    return [literal(sign * value)]
+
+
+def _and(left: Closure, right: Closure, scope: Scope) -> bool | None:
+    a = truth_of(left(scope), "and")
+    if a is False:
+        return False
+    b = truth_of(right(scope), "and")
+    return b if a or b is False else None
+
+
+def _or(left: Closure, right: Closure, scope: Scope) -> bool | None:
+    a = truth_of(left(scope), "or")
+    if a is True:
+        return True
+    b = truth_of(right(scope), "or")
+    return b if a is False or b is True else None
+
+
+def _xor(left: Closure, right: Closure, scope: Scope) -> bool | None:
+    a, b = truth_of(left(scope), "xor"), truth_of(right(scope), "xor")
+    return None if a is None or b is None else a is not b
+
+
+def _implies(left: Closure, right: Closure, scope: Scope) -> bool | None:
+    a = truth_of(left(scope), "implies")
+    if a is False:
+        return True
+    b = truth_of(right(scope), "implies")
+    return b if a or b is True else None
+
+
+_LOGIC = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
+_SPECIALS: dict[str, Closure] = {"this": _this, "index": _index, "total": _total}
+_BUILDERS: dict[type, Callable[[_Builder, syntax.Node], Closure]] = {
+    syntax.Literal: _Builder.literal,
+    syntax.Empty: _Builder.empty,
+    syntax.Variable: _Builder.variable,
+    syntax.Special: _Builder.special,
+    syntax.Member: _Builder.member,
+    syntax.Call: _Builder.call,
+    syntax.Item: _Builder.item,
+    syntax.Unary: _Builder.unary,
+    syntax.Binary: _Builder.binary,
+    syntax.TypeTest: _Builder.type_test,
+}  # type: ignore[dict-item]

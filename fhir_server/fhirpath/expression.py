@@ -1,0 +1,137 @@
+"""A compiled expression and the three ways to run it: evaluate, test, nodes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath import syntax
+from fhir_server.fhirpath.environment import ConformsTo, Environment, MemberOf, Resolve, Scope, clock_now
+from fhir_server.fhirpath.errors import too_costly
+from fhir_server.fhirpath.evaluator import build
+from fhir_server.fhirpath.nodes import Collection, Node, fhir_type, of_json_value, plain, system_type
+from fhir_server.fhirpath.parser import MAX_DEPTH
+from fhir_server.fhirpath.singletons import truth_of
+from fhir_server.fhirpath.units import Units, measure_of
+
+Predicate = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
+Extractor = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
+
+
+class Expression:
+    """One FHIRPath expression, compiled for inputs of one type; immutable, and safe to share between threads.
+
+    `text` is the source, `type` the input's type (None: whatever the input says), `model` the types that it knows.
+    """
+
+    __slots__ = ("_closure", "_extract", "_predicate", "model", "text", "tree", "type")
+
+    def __init__(self, text: str, type_: str | None, tree: syntax.Node, model: TypeModel) -> None:
+        self.text = text
+        self.type = type_
+        self.tree = tree
+        self.model = model
+        self._closure = build(tree, model)
+        self._predicate: Predicate | None = None
+        self._extract: Extractor | None = None
+
+    def __repr__(self) -> str:
+        return f"<Expression {self.text!r} on {self.type or 'anything'}>"
+
+    def evaluate(self, resource: Any, **environment: Any) -> list[Any]:
+        """Returns the results as JSON values; dates and times as their text; items without a value are left out.
+
+        `resource` is the input: a resource, an element, a primitive, or None for none. `environment` takes the keywords
+        of `collection`.
+
+        Raises:
+            EvaluationError: the expression cannot be evaluated on this input.
+        """
+        return [plain(n) for n in self.collection(resource, **environment) if n.value is not None]
+
+    def collection(
+        self,
+        resource: Any,
+        *,
+        resolve: Resolve | None = None,
+        member_of: MemberOf | None = None,
+        conforms_to: ConformsTo | None = None,
+        now: datetime | None = None,
+        units: Units = measure_of,
+        assume_types: bool = False,
+        strict: bool = False,
+        **variables: Any,
+    ) -> Collection:
+        """Returns the results as typed nodes.
+
+        `now` is the instant of now() and today(), the clock's by default. `strict` makes unknown elements errors. All
+        further keywords are environment variables with JSON values; `resource`, `context` and `rootResource` are the
+        input unless given.
+
+        Raises:
+            EvaluationError: the expression cannot be evaluated on this input.
+        """
+        this = [] if resource is None else [self._node(resource)]
+        known = {"context": this, "resource": this, "rootResource": this}
+        known.update({name: _variable(value) for name, value in variables.items()})
+        environment = Environment(
+            self.model, known, now or clock_now(), resolve, member_of, conforms_to, units, assume_types, strict
+        )
+        return self._run(Scope(environment, this))
+
+    def test(self, focus: Any, resource: JsonObject, root: JsonObject, *, now: datetime | None = None) -> bool:
+        """Tells whether an invariant holds at `focus`, an element or primitive inside `resource` inside `root`.
+
+        True for a single true, or a single item that is no boolean; False for false and for empty, as FHIR has it.
+        `resource` is `%resource`, `root` is `%rootResource`.
+
+        Raises:
+            EvaluationError: the expression cannot be evaluated on this input.
+        """
+        return (self._predicate or self._compiled_predicate())(focus, resource, root, now)
+
+    def nodes(self, resource: JsonObject, *, resolve: Resolve | None = None) -> list[tuple[Any, str]]:
+        """Returns the results for a search index: each JSON value with its FHIR type, choices resolved.
+
+        A reference whose target `resolve` does not know counts as a resource of the type in its own text.
+
+        Raises:
+            EvaluationError: the expression cannot be evaluated on this input.
+        """
+        return (self._extract or self._compiled_extract())(resource, resolve)
+
+    def _node(self, value: Any) -> Node:
+        if self.type is None and type(value) is not dict:
+            return Node(value, system_type(value))
+        declared = value.get("resourceType") if type(value) is dict else None
+        return Node(value, declared or self.type or "")
+
+    def _run(self, scope: Scope) -> Collection:
+        try:
+            return self._closure(scope)
+        except RecursionError:
+            raise too_costly("evaluation", MAX_DEPTH, "levels") from None
+
+    def _compiled_predicate(self) -> Predicate:
+        self._predicate = self._evaluated_test
+        return self._predicate
+
+    def _compiled_extract(self) -> Extractor:
+        self._extract = self._evaluated_nodes
+        return self._extract
+
+    def _evaluated_test(self, focus: Any, resource: JsonObject, root: JsonObject, now: datetime | None) -> bool:
+        found = self.collection(focus, resource=resource, rootResource=root, now=now, assume_types=True)
+        return truth_of(found, "an invariant") is True
+
+    def _evaluated_nodes(self, resource: JsonObject, resolve: Resolve | None) -> list[tuple[Any, str]]:
+        found = self.collection(resource, resolve=resolve, assume_types=True)
+        return [(plain(n), fhir_type(n)) for n in found if n.value is not None]
+
+
+def _variable(value: Any) -> Collection:
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [value]
+    return [of_json_value(v, "") if type(v) is dict else Node(v, system_type(v)) for v in items]

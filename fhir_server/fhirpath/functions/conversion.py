@@ -1,0 +1,152 @@
+"""Conversion: http://hl7.org/fhirpath/N1/#conversion. What cannot be converted is empty."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+from fhir_server.fhirpath.environment import Scope
+from fhir_server.fhirpath.functions.signature import Function
+from fhir_server.fhirpath.nodes import Collection, literal
+from fhir_server.fhirpath.operators import boolean, in_bounds
+from fhir_server.fhirpath.quantity import Quantity, is_comparable
+from fhir_server.fhirpath.singletons import text_of, value_of
+from fhir_server.fhirpath.syntax import Value
+from fhir_server.fhirpath.temporal import DATE, DATE_TIME, Temporal, as_kind, parse_date, parse_time
+from fhir_server.fhirpath.units import CALENDAR
+
+_INTEGER = re.compile(r"[+-]?\d+")
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
+_QUANTITY = re.compile(r"(?P<value>[+-]?\d+(?:\.\d+)?)\s*(?:'(?P<unit>[^']+)'|(?P<time>[a-zA-Z]+))?")
+_TRUE = ("true", "t", "yes", "y", "1", "1.0")
+_FALSE = ("false", "f", "no", "n", "0", "0.0")
+
+
+def to_boolean(value: Value) -> bool | None:
+    """Returns the Boolean of 1, 0, `true`, `yes`, `t`, `y` and their opposites, or None."""
+    if isinstance(value, int | Decimal):
+        return {1: True, 0: False}.get(int(value)) if value == int(value) else None
+    if isinstance(value, str):
+        folded = value.lower()
+        return True if folded in _TRUE else False if folded in _FALSE else None
+    return None
+
+
+def to_integer(value: Value) -> int | None:
+    """Returns the Integer of an integer, a boolean or a text of digits, or None."""
+    if isinstance(value, bool | int):
+        return int(value)
+    if isinstance(value, str) and _INTEGER.fullmatch(value) and len(value) <= 11:
+        bounded = in_bounds(int(value))
+        return bounded if isinstance(bounded, int) else None
+    return None
+
+
+def to_decimal(value: Value) -> Decimal | None:
+    """Returns the Decimal of a number, a boolean or a text that spells one, or None."""
+    if isinstance(value, int | Decimal):
+        return Decimal(value)
+    return Decimal(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
+
+
+def to_text(value: Value) -> str | None:
+    """Returns the String of any System value."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Temporal() | Quantity():
+            return value.text
+        case Decimal():
+            return format(value, "f")
+    return str(value)
+
+
+def to_quantity(value: Value) -> Quantity | None:
+    """Returns the Quantity of a number (unit `1`), a boolean or a text such as `4 days` or `4 'mg'`, or None."""
+    match value:
+        case Quantity():
+            return value
+        case int() | Decimal():
+            return Quantity(Decimal(value), "1")
+        case str():
+            return _quantity_of_text(value)
+    return None
+
+
+def _quantity_of_text(text: str) -> Quantity | None:
+    found = _QUANTITY.fullmatch(text.strip())
+    if found is None or (found["time"] and found["time"] not in CALENDAR):
+        return None
+    unit = found["unit"] or CALENDAR.get(found["time"] or "", "1")
+    return Quantity(Decimal(found["value"]), unit)
+
+
+def to_date(value: Value) -> Temporal | None:
+    """Returns the Date of a date, a date-time or a text, or None."""
+    parsed = parse_date(value) if isinstance(value, str) else value
+    return as_kind(parsed, DATE) if isinstance(parsed, Temporal) else None
+
+
+def to_date_time(value: Value) -> Temporal | None:
+    """Returns the DateTime of a date, a date-time or a text, or None."""
+    parsed = parse_date(value) if isinstance(value, str) else value
+    return as_kind(parsed, DATE_TIME) if isinstance(parsed, Temporal) else None
+
+
+def to_time(value: Value) -> Temporal | None:
+    """Returns the Time of a time or a text, or None."""
+    parsed = parse_time(value) if isinstance(value, str) else value
+    return as_kind(parsed, "Time") if isinstance(parsed, Temporal) else None
+
+
+_CONVERSIONS: dict[str, Callable[[Value], Value | None]] = {
+    "Boolean": to_boolean,
+    "Integer": to_integer,
+    "Decimal": to_decimal,
+    "String": to_text,
+    "Date": to_date,
+    "DateTime": to_date_time,
+    "Time": to_time,
+}
+
+
+def _to(type_: str, convert: Callable[[Value], Value | None]) -> Function:
+    def call(scope: Scope, focus: Collection) -> Collection:
+        value = value_of(focus, f"to{type_}()")
+        result = None if value is None else convert(value)
+        return [] if result is None else [literal(result)]
+
+    return Function(call)
+
+
+def _converts(type_: str, convert: Callable[[Value], Value | None]) -> Function:
+    def call(scope: Scope, focus: Collection) -> Collection:
+        value = value_of(focus, f"convertsTo{type_}()")
+        return [] if value is None else boolean(convert(value) is not None)
+
+    return Function(call)
+
+
+def _quantity_in(scope: Scope, focus: Collection, unit: Collection | None) -> Quantity | None:
+    value = value_of(focus, "toQuantity()")
+    result = None if value is None else to_quantity(value)
+    wanted = None if unit is None else text_of(unit, "toQuantity()")
+    if result is None or wanted is None:
+        return result
+    return result if is_comparable(result, Quantity(Decimal(1), wanted), scope.environment.units) else None
+
+
+def _to_quantity(scope: Scope, focus: Collection, unit: Collection | None = None) -> Collection:
+    result = _quantity_in(scope, focus, unit)
+    return [] if result is None else [literal(result)]
+
+
+def _converts_to_quantity(scope: Scope, focus: Collection, unit: Collection | None = None) -> Collection:
+    return boolean(_quantity_in(scope, focus, unit) is not None) if focus else []
+
+
+FUNCTIONS = {
+    **{f"to{type_}": _to(type_, convert) for type_, convert in _CONVERSIONS.items()},
+    **{f"convertsTo{type_}": _converts(type_, convert) for type_, convert in _CONVERSIONS.items()},
+    "toQuantity": Function(_to_quantity, most=1),
+    "convertsToQuantity": Function(_converts_to_quantity, most=1),
+}

@@ -1,0 +1,108 @@
+"""The functions that FHIR adds, https://hl7.org/fhir/R4/fhirpath.html#functions."""
+
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath.environment import Scope
+from fhir_server.fhirpath.errors import EvaluationError
+from fhir_server.fhirpath.functions.signature import Function
+from fhir_server.fhirpath.narrative import is_narrative
+from fhir_server.fhirpath.nodes import Collection, Node, atom, literal, members
+from fhir_server.fhirpath.operators import boolean
+from fhir_server.fhirpath.references import find_target, reference_text, target_type
+from fhir_server.fhirpath.singletons import text_of, value_of
+
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
+
+
+def _extension(scope: Scope, focus: Collection, url: Collection) -> Collection:
+    wanted = text_of(url, "extension()")
+    found = [e for node in focus for e in members(node, "extension", scope.environment.model)]
+    return [e for e in found if type(e.value) is dict and e.value.get("url") == wanted]
+
+
+def _has_extension(scope: Scope, focus: Collection, url: Collection) -> Collection:
+    """The search parameter QuestionnaireResponse-item-subject of R4 uses it; no specification defines it."""
+    return boolean(bool(_extension(scope, focus, url)))
+
+
+def _has_value(scope: Scope, focus: Collection) -> Collection:
+    return boolean(len(focus) == 1 and focus[0].value is not None and type(focus[0].value) is not dict)
+
+
+def _get_value(scope: Scope, focus: Collection) -> Collection:
+    if len(focus) != 1 or type(focus[0].value) is dict:
+        return []
+    value = atom(focus[0])
+    return [] if value is None else [literal(value)]
+
+
+def _root(scope: Scope) -> Node | None:
+    found = scope.environment.variables.get("rootResource") or scope.environment.variables.get("resource")
+    return found[0] if found else None
+
+
+def _resolve(scope: Scope, focus: Collection) -> Collection:
+    root = _root(scope)
+    resource = root.value if root is not None and type(root.value) is dict else None
+    found: Collection = []
+    for node in focus:
+        text = reference_text(node.value)
+        target = find_target(text, resource, scope.environment.resolve) if text else None
+        type_ = target_type(node.value) if target is None and scope.environment.assume_types else None
+        if type_ in scope.environment.model.resources:
+            target = {"resourceType": type_}
+        if target is not None:
+            found.append(Node(target, target.get("resourceType", "")))
+    return found
+
+
+def _member_of(scope: Scope, focus: Collection, url: Collection) -> Collection:
+    value_set, test = text_of(url, "memberOf()"), scope.environment.member_of
+    if len(focus) != 1 or value_set is None or test is None or focus[0].value is None:
+        return []
+    return boolean(test(focus[0].value, focus[0].type, value_set))
+
+
+def _conforms_to(scope: Scope, focus: Collection, url: Collection) -> Collection:
+    profile = text_of(url, "conformsTo()")
+    if len(focus) != 1 or profile is None or type(focus[0].value) is not dict:
+        return []
+    test = scope.environment.conforms_to
+    known = test(focus[0].value, profile) if test else _is_core_type(focus[0], profile, scope.environment.model)
+    if known is None:
+        raise EvaluationError("fhirpath.profile-unknown", url=profile)
+    return boolean(known)
+
+
+def _is_core_type(node: Node, profile: str, model: TypeModel) -> bool | None:
+    name = profile.removeprefix(_CORE)
+    return model.is_a(node.type, name) if name in model.properties and name != profile else None
+
+
+def _html_checks(scope: Scope, focus: Collection) -> Collection:
+    value = value_of(focus, "htmlChecks()")
+    return [] if value is None else boolean(isinstance(value, str) and is_narrative(value))
+
+
+def _check_modifiers(scope: Scope, focus: Collection, *allowed: Collection) -> Collection:
+    urls = {text_of(u, "checkModifiers()") for u in allowed}
+    for node in focus:
+        for extension in members(node, "modifierExtension", scope.environment.model):
+            if extension.value.get("url") not in urls:
+                raise EvaluationError(
+                    "fhirpath.wrong-type", what="checkModifiers()", expected="known modifiers", found=extension.value.get("url")
+                )
+    return focus
+
+
+FUNCTIONS = {
+    "extension": Function(_extension, 1, 1),
+    "hasExtension": Function(_has_extension, 1, 1),
+    "hasValue": Function(_has_value),
+    "getValue": Function(_get_value),
+    "resolve": Function(_resolve),
+    "memberOf": Function(_member_of, 1, 1),
+    "conformsTo": Function(_conforms_to, 1, 1),
+    "htmlChecks": Function(_html_checks),
+    "htmlChecks2": Function(_html_checks),
+    "checkModifiers": Function(_check_modifiers, 1, 20),
+}

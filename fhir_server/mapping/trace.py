@@ -1,0 +1,45 @@
+"""From a place in a produced resource back to the form's fields. See docs/decisions/0002-mapping-language.md, Findings."""
+
+import re
+from collections.abc import Iterator
+
+from fhir_server.mapping.plan import Plan
+from fhir_server.mapping.run import Made
+from fhir_server.mapping.template import Node
+
+_INDEX = re.compile(r"\[\d+\]|\.ofType\(\w+\)|\.where\([^)]*\)")
+
+
+def places_of(plan: Plan, made: Made, path: str) -> tuple[str, ...]:
+    """Returns the record's places (`sbp`, `drugs[1].name`) that feed a FHIRPath place of a produced resource.
+
+    The deepest part of the template on the way that reads any field decides; array indexes are not told apart.
+    """
+    resource = next(r for r in plan.resources if r.name == made.name)
+    steps = _INDEX.sub("", path).split(".")[1:]
+    fields = _fields(resource.body, steps) or resource.body.fields
+    line = resource.each.path if resource.each is not None else ""
+    return tuple(sorted(_place(f, line, made.line) for f in fields))
+
+
+def _place(field: str, line: str, number: int) -> str:
+    """A field inside a group, at the line that the resource was made of."""
+    group, point, name = field.partition(".")
+    return f"{group}[{number}].{name}" if point and group == line and number else field
+
+
+def _fields(node: Node, steps: list[str]) -> frozenset[str]:
+    """What the deepest node along the steps reads."""
+    if not steps:
+        return node.fields
+    found = frozenset[str]().union(*(_fields(inner, rest) for inner, rest in _next(node, steps)))
+    return found or node.fields
+
+
+def _next(node: Node, steps: list[str]) -> Iterator[tuple[Node, list[str]]]:
+    for item in node.items:
+        yield item, steps
+    for key, child in (node.children or {}).items():
+        is_choice = key.startswith(steps[0]) and key[len(steps[0]) : len(steps[0]) + 1].isupper()
+        if key == steps[0] or is_choice:
+            yield child, steps[1:]

@@ -1,0 +1,165 @@
+"""Mapped records into a store: what is new, what changed, what stays, and what has nobody to belong to.
+
+A record carries one Provenance whose id is derived from the source record and whose entity has the row's SHA-256 and the
+mapping's version. When the stored one says the same, the source row has not changed and nothing of it is written, so
+later edits by others survive a second load.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from fhir_server.errors import Issue, issue
+from fhir_server.fhir.json_codec import decode
+from fhir_server.fhir.references import local_key
+from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
+from fhir_server.interactions.bundle_references import references_in
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.write_plan import Draft, Unchanged, plan_put, write_instant
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot
+
+BATCH_ROWS = 200
+"""Records a commit; a larger batch gains little and keeps other writers waiting."""
+
+OWNER = ResourceType("Patient")
+"""A record about a resident whom nobody knows is refused: it would hang in the air."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """What became of one record: numbers of resources, or the findings that refused it."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    issues: list[Issue] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """`rejected`, `created`, `updated` or `unchanged`, of the record as a whole."""
+        if self.issues:
+            return "rejected"
+        return "created" if self.created and not self.updated else "updated" if self.created + self.updated else "unchanged"
+
+
+class Sink(Protocol):
+    """Where mapped records go: a store, or a server over HTTP."""
+
+    async def store(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
+        """Stores each record's resources, all or none of each, and tells what became of it, in order."""
+
+
+T = TypeVar("T")
+
+
+def batches(items: Iterable[T], size: int = BATCH_ROWS) -> Iterator[list[T]]:
+    """Cuts a stream into lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def key_of(resource: JsonObject) -> Key:
+    """Returns the key of a resource that has its id."""
+    return Key(ResourceType(resource["resourceType"]), ResourceId(resource["id"]))
+
+
+def owners_of(resources: Sequence[JsonObject]) -> set[Key]:
+    """Returns the residents that a record speaks of and does not bring along."""
+    own = {key_of(r) for r in resources}
+    found: set[Key] = set()
+    for resource in resources:
+        for _, text in references_in(resource, ""):
+            target = local_key(text)
+            if target is not None and target[0] == OWNER:
+                found.add(Key(OWNER, ResourceId(target[1])))
+    return found - own
+
+
+def orphan_issue(owner: Key) -> Issue:
+    """Returns the finding that refuses a record because its resident is not there."""
+    return issue("load.owner-missing", owner=str(owner))
+
+
+def provenance_of(resources: Sequence[JsonObject]) -> JsonObject | None:
+    """Returns a record's Provenance, or None for what was gathered from many records."""
+    return next((r for r in resources if r["resourceType"] == "Provenance"), None)
+
+
+def says_the_same(provenance: JsonObject, stored: JsonObject) -> bool:
+    """Tells whether a stored Provenance is about the same source row and mapping version."""
+    return all(provenance.get(part) == stored.get(part) for part in ("entity", "agent", "target"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSink:
+    """Writes straight into a store, one commit a batch. The records have been validated by the mapping run."""
+
+    parts: Parts
+
+    async def store(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
+        """Plans every record on one snapshot and commits them together; after a lost race it plans again.
+
+        Raises:
+            StoreUnavailable: the store cannot write; nothing of the batch is stored.
+        """
+        while True:
+            try:
+                return await self._attempt(records)
+            except (LostRace, AlreadyThere):
+                continue
+
+    async def _attempt(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
+        now = write_instant(self.parts)
+        outcomes: list[Stored] = []
+        writes: dict[Key, Put] = {}
+        async with self.parts.store.snapshot() as snapshot:
+            known = await self._known_owners(snapshot, records)
+            for resources in records:
+                known |= {key_of(r) for r in resources if r["resourceType"] == OWNER}
+                outcomes.append(await self._plan(snapshot, resources, known, writes))
+            if writes:
+                await self.parts.store.commit(list(writes.values()), now)
+        return outcomes
+
+    async def _known_owners(self, snapshot: Snapshot, records: Sequence[Sequence[JsonObject]]) -> set[Key]:
+        wanted = {owner for resources in records for owner in owners_of(resources)}
+        return {v.key for v in await snapshot.read_many(sorted(wanted))}
+
+    async def _plan(
+        self, snapshot: Snapshot, resources: Sequence[JsonObject], known: set[Key], writes: dict[Key, Put]
+    ) -> Stored:
+        missing = owners_of(resources) - known
+        if missing:
+            return Stored(issues=[orphan_issue(owner) for owner in sorted(missing)])
+        if await self._is_loaded(snapshot, resources):
+            return Stored(unchanged=len(resources))
+        outcome = Stored()
+        for resource in resources:
+            await self._plan_one(snapshot, resource, writes, outcome)
+        return outcome
+
+    async def _is_loaded(self, snapshot: Snapshot, resources: Sequence[JsonObject]) -> bool:
+        provenance = provenance_of(resources)
+        if provenance is None:
+            return False
+        stored = await snapshot.read(key_of(provenance))
+        return stored is not None and stored.body is not None and says_the_same(provenance, decode(stored.body))
+
+    async def _plan_one(
+        self, snapshot: Snapshot, resource: JsonObject, writes: dict[Key, Put], outcome: Stored
+    ) -> None:
+        key = key_of(resource)
+        current = await snapshot.read(key)
+        write = plan_put(self.parts, Draft(key, resource, "PUT"), current, write_instant(self.parts))
+        if isinstance(write, Unchanged):
+            outcome.unchanged += 1
+            return
+        writes[key] = write
+        if current is None or current.body is None:
+            outcome.created += 1
+        else:
+            outcome.updated += 1
+
+

@@ -1,0 +1,50 @@
+"""The code systems that elements of type `code` imply, https://hl7.org/fhir/R4/search.html#token.
+
+`gender=http://hl7.org/fhir/administrative-gender|male` finds a plain `"gender": "male"`: the required binding names
+the system.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fhir_server.definitions.registry import Definitions, SearchParameter
+from fhir_server.fhir.shapes import JsonObject, ResourceType
+
+
+@dataclass(frozen=True, slots=True)
+class ImpliedSystems:
+    """The systems of one bound element: by code where the value set lists codes, else one for all."""
+
+    by_code: Mapping[str, str]
+    otherwise: str
+
+    def of(self, code: str) -> str:
+        """Returns the system of a code; empty when the binding does not tell."""
+        return self.by_code.get(code, self.otherwise)
+
+
+NONE_IMPLIED = ImpliedSystems({}, "")
+
+
+def implied_systems(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> ImpliedSystems:
+    """Returns what the element at the parameter's path implies; nothing when it is no `code` bound as required."""
+    for element in definitions.structure_of_type(type_).elements:
+        if element.path != parameter.expression:
+            continue
+        bound = element.binding
+        if bound is None or bound.value_set is None or bound.strength != "required" or element.types[0].code != "code":
+            break
+        return _of_value_set(definitions.value_set(bound.value_set) or {})
+    return NONE_IMPLIED
+
+
+def _of_value_set(value_set: JsonObject) -> ImpliedSystems:
+    included = [i for i in value_set.get("include", ()) if i.get("system")]
+    listed = {_code(c): i["system"] for i in included for c in i.get("concept", ())}
+    whole = [i["system"] for i in included if not i.get("concept")]
+    systems = {i["system"] for i in included}
+    return ImpliedSystems(listed if len(systems) > 1 else {}, whole[0] if whole else min(systems, default=""))
+
+
+def _code(concept: object) -> str:
+    return str(concept["code"] if isinstance(concept, dict) else concept)

@@ -1,0 +1,142 @@
+"""The store as it was at one moment: one read transaction, https://www.sqlite.org/isolation.html.
+
+Statements begin in the event loop, because most take microseconds; one that is still running after `INLINE_S` is stopped
+and done again in a thread.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import apsw
+
+from fhir_server.errors import StoreUnavailable
+from fhir_server.fhir.shapes import ResourceType, VersionId
+from fhir_server.search.query import Query
+from fhir_server.store.contract import Cursor, Key, Page, StoredVersion
+from fhir_server.store.sqlite.failures import translated
+from fhir_server.store.sqlite.read import (
+    find_version,
+    read_current,
+    read_history,
+    read_moment,
+    read_stretch,
+)
+from fhir_server.store.sqlite.readers import Reader
+from fhir_server.store.sqlite.search import search_page
+
+T = TypeVar("T")
+
+INLINE_S = 0.003
+"""What one statement may take of the event loop's time, in seconds."""
+
+CHUNK = 200
+"""Versions that a history or a scan reads at a time."""
+
+
+class SqliteSnapshot:
+    """A `Snapshot` on one reader; usable until it is released."""
+
+    def __init__(self, reader: Reader, *, limit_s: float) -> None:
+        reader.connection.execute("BEGIN")
+        self.moment = read_moment(reader.connection)
+        self._reader: Reader | None = reader
+        self._limit_s = limit_s
+        self._turn = asyncio.Lock()
+
+    async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:
+        """Returns the current version, or the given one; None when there never was such a thing.
+
+        A deleted resource comes back with `body` None.
+        """
+        return await self._run(key.type, lambda database, code: find_version(database, key, code, version), None)
+
+    async def read_many(self, keys: Sequence[Key]) -> tuple[StoredVersion, ...]:
+        """Returns the current versions of those keys that exist and are not deleted, in the order asked."""
+        ids: dict[ResourceType, list[str]] = {}
+        for key in keys:
+            ids.setdefault(key.type, []).append(key.id)
+        found = {one.key: one for type_ in ids for one in await self._read_current(type_, ids[type_])}
+        return tuple(found[key] for key in keys if key in found)
+
+    async def history(self, key: Key) -> AsyncIterator[StoredVersion]:
+        """Yields every version of one resource, newest first; nothing when there never was one."""
+        before = VersionId(2**62)
+        while versions := await self._read_history(key, before):
+            for version in versions:
+                yield version
+            before = versions[-1].version
+
+    async def search(self, query: Query, cursor: Cursor | None = None) -> Page:
+        """Returns one page of current, undeleted matches in the query's order, starting after the cursor.
+
+        Raises:
+            ValueError: the cursor belongs to another order.
+            StoreTimeout: it takes longer than the store's time limit.
+        """
+
+        def work(database: apsw.Connection, code: int) -> Page:
+            return search_page(database, query, code, cursor=cursor, moment=self.moment)
+
+        return await self._run(query.type, work, Page((), None, 0 if query.with_total else None))
+
+    async def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
+        """Yields every current, undeleted resource of a type, in id order, read in a thread in stretches of `CHUNK`."""
+        after = ""
+        while stretch := await self._read_stretch(type_, after):
+            for version in stretch:
+                yield version
+            after = stretch[-1].key.id
+
+    def release(self) -> None:
+        """Ends the use of the reader; every later call is refused."""
+        self._reader = None
+
+    async def _read_current(self, type_: ResourceType, ids: Sequence[str]) -> list[StoredVersion]:
+        return await self._run(type_, lambda database, code: read_current(database, type_, code, ids), [])
+
+    async def _read_history(self, key: Key, before: VersionId) -> list[StoredVersion]:
+        def work(database: apsw.Connection, code: int) -> list[StoredVersion]:
+            return read_history(database, key, code, before=before, most=CHUNK)
+
+        return await self._run(key.type, work, [])
+
+    async def _read_stretch(self, type_: ResourceType, after: str) -> list[StoredVersion]:
+        def work(database: apsw.Connection, code: int) -> list[StoredVersion]:
+            return read_stretch(database, type_, code, after=after, most=CHUNK)
+
+        return await self._run(type_, work, [], inline_s=0)
+
+    async def _run(
+        self,
+        type_: ResourceType,
+        work: Callable[[apsw.Connection, int], T],
+        absent: T,
+        *,
+        inline_s: float = INLINE_S,
+    ) -> T:
+        """Returns what `work` reads of a type, or `absent` when the store never held one."""
+        async with self._turn:
+            if self._reader is None:
+                raise StoreUnavailable.of("store.closed")
+            reader = self._reader
+            with translated():
+                code = reader.code_of(type_)
+                if code is None:
+                    return absent
+                return await self._run_where_it_fits(reader, lambda database: work(database, code), inline_s)
+
+    async def _run_where_it_fits(self, reader: Reader, work: Callable[[apsw.Connection], T], inline_s: float) -> T:
+        if inline_s:
+            with suppress(apsw.InterruptError):
+                return reader.run(work, inline_s)
+        running = asyncio.get_running_loop().run_in_executor(None, reader.run, work, self._limit_s)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # The connection is free for the next snapshot only when the thread has let go of it.
+            reader.stop()
+            await asyncio.wait([running])
+            reader.resume()
+            raise

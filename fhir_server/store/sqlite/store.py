@@ -1,0 +1,59 @@
+"""The embedded `Store`: one writer thread and a pool of reading connections on one file."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from fhir_server.store.contract import StoredVersion, Write
+from fhir_server.store.sqlite.failures import translated
+from fhir_server.store.sqlite.readers import Readers
+from fhir_server.store.sqlite.snapshot import SqliteSnapshot
+from fhir_server.store.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """Resources in one SQLite file; several processes may open it at the same time."""
+
+    def __init__(self, writer: Writer, readers: Readers, *, limit_s: float, at_end: Callable[[], None]) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._limit_s = limit_s
+        self._at_end = at_end
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[SqliteSnapshot]:
+        """Opens a view of this moment; leaving the context releases it.
+
+        Raises:
+            StoreUnavailable: the store is closed or its file cannot be read.
+        """
+        with translated():
+            reader = self._readers.take()
+        try:
+            with translated():
+                snapshot = SqliteSnapshot(reader, limit_s=self._limit_s)
+            try:
+                yield snapshot
+            finally:
+                snapshot.release()
+        finally:
+            self._readers.give_back(reader)
+
+    async def commit(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
+        """Applies all writes at once, durably, and returns the new versions in order; `now` becomes their instant.
+
+        Raises:
+            LostRace: an expectation failed; nothing was changed.
+            AlreadyThere: an `unless` query matched; nothing was changed.
+            StoreUnavailable: the store cannot write now (disk full, closed); nothing was changed.
+            ValueError: two writes name one key, or `now` has no offset.
+        """
+        return await asyncio.wrap_future(self._writer.submit(writes, now))
+
+    async def close(self) -> None:
+        """Finishes pending commits and releases everything. Closing twice is allowed."""
+        self._writer.close()
+        await asyncio.shield(asyncio.wrap_future(self._writer.finished))
+        self._readers.close()
+        self._at_end()

@@ -1,0 +1,156 @@
+"""The one thread that writes: it gathers commits that wait at the same time into one transaction.
+
+A durable commit costs one fsync however many units it holds, https://www.sqlite.org/wal.html#performance_considerations.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import TypeAlias
+
+import apsw
+
+from fhir_server.errors import StoreUnavailable
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, StoredVersion, Write
+from fhir_server.store.sqlite.failures import refusal
+from fhir_server.store.sqlite.ledger import Ledger
+from fhir_server.store.sqlite.lock import WriteLock
+from fhir_server.store.sqlite.versions import microseconds
+
+Written: TypeAlias = tuple[StoredVersion, ...]
+Outcome: TypeAlias = Written | LostRace | AlreadyThere
+
+_UNFIT = (TypeError, ValueError, OverflowError)
+"""What the library raises for values that no column can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One commit: all of its writes, or none."""
+
+    writes: tuple[Write, ...]
+    now: datetime
+    done: "Future[Written]" = field(default_factory=Future)
+
+
+class Writer:
+    """A connection, the thread that owns it, and the queue before it."""
+
+    def __init__(self, connection: apsw.Connection, lock: WriteLock, *, most_writes: int) -> None:
+        self._connection = connection
+        self._lock = lock
+        self._most_writes = most_writes
+        self._queue: SimpleQueue[Unit | None] = SimpleQueue()
+        self._closed = False
+        self._gate = Lock()
+        self.finished: Future[None] = Future()
+        Thread(target=self._run, name="store-writer", daemon=True).start()
+
+    def submit(self, writes: Sequence[Write], now: datetime) -> "Future[Written]":
+        """Queues one unit; its future is done when the unit is on disk or refused.
+
+        Raises:
+            StoreUnavailable: the writer is closed.
+            ValueError: two writes name one key, or `now` has no offset.
+        """
+        _check(writes, now)
+        unit = Unit(tuple(writes), now)
+        with self._gate:
+            if self._closed:
+                raise StoreUnavailable.of("store.closed")
+            self._queue.put(unit)
+        return unit.done
+
+    def close(self) -> None:
+        """Lets the thread end after what is queued; `finished` is done when it has."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+
+    def _run(self) -> None:
+        try:
+            while units := self._next_units():
+                self._commit(units)
+        finally:
+            self.close()
+            self._refuse_waiting()
+            self._connection.close()
+            self._lock.close()
+            self.finished.set_result(None)
+
+    def _next_units(self) -> list[Unit]:
+        """Returns what waits, at least one unit; nothing at the end."""
+        units: list[Unit] = []
+        while sum(len(unit.writes) for unit in units) < self._most_writes:
+            try:
+                unit = self._queue.get(block=not units)
+            except Empty:
+                break
+            if unit is None:
+                self._queue.put(None)
+                break
+            if unit.done.set_running_or_notify_cancel():
+                units.append(unit)
+        return units
+
+    def _commit(self, units: Sequence[Unit]) -> None:
+        try:
+            outcomes = self._transaction(units)
+        except (apsw.Error, *_UNFIT) as error:
+            self._refuse(units, error)
+        else:
+            for unit, outcome in zip(units, outcomes, strict=True):
+                _settle(unit, outcome)
+
+    def _transaction(self, units: Sequence[Unit]) -> list[Outcome]:
+        with self._lock.held():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                ledger = Ledger(self._connection, {write.key for unit in units for write in unit.writes})
+                outcomes = [_outcome(ledger, unit) for unit in units]
+                ledger.file()
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+        return outcomes
+
+    def _refuse(self, units: Sequence[Unit], error: Exception) -> None:
+        # One unit's value or size may be the reason: alone, the others get their own answer.
+        if len(units) > 1:
+            for unit in units:
+                self._commit([unit])
+        else:
+            units[0].done.set_exception(refusal(error) if isinstance(error, apsw.Error) else error)
+
+    def _refuse_waiting(self) -> None:
+        while (unit := self._queue.get()) is not None:
+            unit.done.set_exception(StoreUnavailable.of("store.closed"))
+
+
+def _check(writes: Sequence[Write], now: datetime) -> None:
+    microseconds(now)
+    seen: set[Key] = set()
+    for write in writes:
+        if write.key in seen:
+            msg = f"two writes of one commit name {write.key}"
+            raise ValueError(msg)
+        seen.add(write.key)
+
+
+def _outcome(ledger: Ledger, unit: Unit) -> Outcome:
+    try:
+        return ledger.enter(unit.writes, unit.now)
+    except (LostRace, AlreadyThere) as refused:
+        return refused
+
+
+def _settle(unit: Unit, outcome: Outcome) -> None:
+    if isinstance(outcome, tuple):
+        unit.done.set_result(outcome)
+    else:
+        unit.done.set_exception(outcome)

@@ -1,0 +1,161 @@
+"""A profile as what it adds to R4's own check of its type, https://hl7.org/fhir/R4/profiling.html."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_server.definitions.registry import Element, StructureDefinition
+from fhir_server.validation.checks import all_of, below, below_any, below_sibling, on_object
+from fhir_server.validation.facets import keys_of, own_constraints, own_element, value_checks
+from fhir_server.validation.report import Findings, at, found
+from fhir_server.validation.rules.binding import build_binding
+from fhir_server.validation.rules.cardinality import build_cardinality
+from fhir_server.validation.rules.resource import scope_within
+from fhir_server.validation.rules.slicing import Sliced, build_slicing
+from fhir_server.validation.rules.types import ANY_RESOURCE, build_allowed, build_resource_type
+from fhir_server.validation.site import Build, Check, Key, ProfileError, Scope, Site
+from fhir_server.validation.tree import Node, build_tree
+
+BY_TYPE = ((), (("type", "$this"),))
+"""Discriminators of a choice element whose slices are its types."""
+
+
+def build_profile(structure: StructureDefinition, build: Build) -> Check:
+    """Returns the check of a value of the profile's type that R4's own check has seen already.
+
+    Raises:
+        ProfileError: the snapshot is no tree of elements; the message names file and element.
+    """
+    is_resource = structure.type in build.definitions.model.resources
+    check: Check | None = None
+    if structure.derivation == "constraint":
+        label = f"{structure.url}|{structure.version}" if structure.version else structure.url
+        try:
+            tree = build_tree(structure.elements)
+        except ProfileError as error:
+            raise ProfileError(f"{structure.source or structure.url}: {error}") from error
+        check = Delta(label, structure.source, build).value(tree, structure.type, None)
+    return _of_type(structure, check or _nothing) if is_resource else check or _nothing
+
+
+def _of_type(structure: StructureDefinition, check: Check) -> Check:
+    type_, url = structure.type, structure.url
+
+    def check_typed(value: Any, scope: Scope) -> Findings | None:
+        if value.get("resourceType") == type_:
+            return check(value, scope)
+        return found("validation.profile-type", profile=url, expected=type_, found=str(value.get("resourceType")))
+
+    return check_typed
+
+
+def _nothing(_value: Any, _scope: Scope) -> Findings | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Compiles the nodes of one profile. `label` is its canonical with version, `file` where it came from."""
+
+    label: str
+    file: str
+    build: Build
+
+    def value(self, node: Node, type_: str, base: Element | None) -> Check | None:
+        """Returns the check of one value of an element, or None when the profile adds nothing to R4."""
+        site = Site(node.element, type_, base, self.label, self.file)
+        if type_ in ANY_RESOURCE:
+            return all_of([build_resource_type(site, self.build), self._resource_children(node)])
+        known = [*own_constraints(type_, self.build), *(base.constraints if base else ())]
+        checks = [build_binding(site, self.build), *value_checks(site, known, self.build)]
+        return all_of([*checks, self.children(node, type_)])
+
+    def children(self, node: Node, type_: str) -> Check | None:
+        """Returns the check of an object's elements, or None when the profile adds nothing."""
+        if type_ in self.build.definitions.model.primitives:
+            return None
+        each = (check for name, child in node.children.items() for check in self._child(name, child, type_))
+        return on_object(each)
+
+    def _child(self, name: str, node: Node, type_: str) -> Iterator[Check | None]:
+        keys = keys_of(type_, name, self.build.definitions.model)
+        if not keys:
+            return
+        base = own_element(f"{type_}.{name}", self.build)
+        allowed = [type_.code for type_ in node.element.types]
+        is_choice = len(keys) > 1
+        used = [key for key in keys if not is_choice or not allowed or key.type in allowed]
+        yield build_cardinality(node.element, base, keys, self.label)
+        if is_choice:
+            yield build_allowed(keys, allowed, node.element.id, self.label)
+        yield from self._values(node, used, base)
+        yield from self._slices(node, keys, base)
+
+    def _values(self, node: Node, keys: Iterable[Key], base: Element | None) -> Iterator[Check | None]:
+        checks = [(key, check) for key in keys if (check := self.value(node, key.type, base))]
+        yield below_any(checks)
+        for key in keys:
+            extensions = self.children(node, "Element") if key.sibling and node.children else None
+            if extensions is not None:
+                yield below_sibling(key, extensions)
+
+    def _slices(self, node: Node, keys: list[Key], base: Element | None) -> Iterator[Check | None]:
+        slicing = node.element.slicing
+        if len(keys) > 1 or node.element.id.endswith("[x]"):
+            if node.slices and slicing and slicing.discriminators not in BY_TYPE:
+                self.build.report(self._site(node, "", base), "a choice element can be sliced by type only")
+            for one in node.slices.values():
+                yield from self._choice_slice(one, keys, base)
+        elif node.slices:
+            site = self._site(node, keys[0].type, base)
+            sliced = build_slicing(node, site, self.build, compile_slice=self._slice_of(keys[0].type, base))
+            yield None if sliced is None else _sliced_below(keys[0], sliced)
+
+    def _choice_slice(self, node: Node, keys: list[Key], base: Element | None) -> Iterator[Check | None]:
+        codes = {type_.code for type_ in node.element.types}
+        mine = [key for key in keys if key.type in codes]
+        if mine:
+            yield build_cardinality(node.element, None, mine, self.label)
+            yield from self._values(node, mine, base)
+
+    def _slice_of(self, type_: str, base: Element | None) -> Callable[[Node], Check | None]:
+        return lambda node: self.value(node, type_, base)
+
+    def _site(self, node: Node, type_: str, base: Element | None) -> Site:
+        return Site(node.element, type_, base, self.label, self.file)
+
+    def _resource_children(self, node: Node) -> Check | None:
+        types = [type_.code for type_ in node.element.types if type_.code not in ANY_RESOURCE]
+        inner = self.children(node, types[0]) if len(types) == 1 and node.children else None
+        if inner is None:
+            return None
+        is_contained = node.element.path.endswith(".contained")
+
+        def check(value: Any, scope: Scope) -> Findings | None:
+            if type(value) is not dict or value.get("resourceType") != types[0]:
+                return None
+            return inner(value, scope_within(scope, value, is_contained=is_contained))
+
+        return check
+
+
+def _sliced_below(key: Key, sliced: Sliced) -> Check:
+    """Returns the check of an object that runs the slices of one property; what concerns an item gets its place."""
+    name, segment, is_array = key.name, key.segment, key.is_array
+
+    def check(owner: Any, scope: Scope) -> Findings | None:
+        values = owner.get(name)
+        listed = values if type(values) is list else [] if values is None or is_array else [values]
+        findings = sliced(list(enumerate(listed)), scope)
+        return None if findings is None else [_placed(one, segment, is_array) for one in findings]
+
+    return check
+
+
+def _placed(finding: Any, segment: str, is_array: bool) -> Any:
+    if not finding.path:
+        return finding  # a slice that is missing or too often belongs to the owner
+    if not is_array:
+        finding.path.pop()  # the index of a single value
+    at([finding], segment)
+    return finding

@@ -1,0 +1,55 @@
+"""Validation of a resource: R4's own rules, and the profiles that it names or is asked to meet.
+
+See https://hl7.org/fhir/R4/validation.html.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from fhir_server.definitions.registry import Definitions
+from fhir_server.errors import Issue
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.validation.compile import Compiler
+from fhir_server.validation.report import Findings, found, issues_of, joined
+from fhir_server.validation.rules.resource import check_resource, resource_type_fault, scope_of
+from fhir_server.validation.site import MAX_DEPTH, Scope, TooDeep
+
+
+class Validator:
+    """Checks resources against one immutable set of definitions. Safe to use from several threads."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._compiler = Compiler(definitions)
+        self._known = definitions.model.resources
+
+    def compile_all(self, types: Iterable[str] = ()) -> None:
+        """Compiles these types and every profile of the loaded packages now, instead of when first needed.
+
+        Raises:
+            ProfileError: definitions of a package cannot be compiled; the message names every file and element.
+        """
+        self._compiler.compile_all(types)
+
+    def check(self, resource: JsonObject, *, profiles: Sequence[str] = (), use_meta: bool = True) -> list[Issue]:
+        """Returns every finding, in the order of the resource; an empty list when there is none.
+
+        `profiles` are canonicals that the resource has to meet; an unknown one is an error. `use_meta` adds those in
+        `meta.profile`, here and in resources within; an unknown one is a warning. Paths are FHIRPath expressions that
+        start at the type (`Observation.component[1].value.ofType(Quantity).code`).
+        """
+        fault = resource_type_fault(resource, self._known)
+        if fault is not None:
+            return issues_of(fault, "Resource")
+        type_ = resource["resourceType"]
+        try:
+            findings = self._findings(resource, profiles, scope_of(resource, use_meta=use_meta))
+        except TooDeep:
+            findings = found("validation.too-deep", max=MAX_DEPTH)
+        return issues_of(findings, type_) if findings else []
+
+    def _findings(self, resource: JsonObject, profiles: Sequence[str], scope: Scope) -> Findings | None:
+        result = check_resource(resource, scope, self._compiler)
+        for url in profiles:
+            check = self._compiler.profile_check(url)
+            more = found("validation.profile-unknown", profile=url) if check is None else check(resource, scope)
+            result = joined(result, more)
+        return result

@@ -1,0 +1,105 @@
+"""R4's own types: what an object of a type may hold, https://hl7.org/fhir/R4/datatypes.html."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from fhir_server.definitions.registry import Element
+from fhir_server.validation.checks import all_of
+from fhir_server.validation.facets import key_of, own_constraints, value_checks
+from fhir_server.validation.rules.binding import build_binding, build_code
+from fhir_server.validation.rules.bundle import check_bundle
+from fhir_server.validation.rules.contained import check_contained
+from fhir_server.validation.rules.extension import build_extension
+from fhir_server.validation.rules.invariant import build_invariants
+from fhir_server.validation.rules.primitive import CHECKS, check_string
+from fhir_server.validation.rules.reference import build_reference_rules
+from fhir_server.validation.rules.resource import build_inner_resource
+from fhir_server.validation.rules.structure import Field, Needed, Shape, array_of, build_choice, build_object, or_null
+from fhir_server.validation.rules.types import ANY_RESOURCE
+from fhir_server.validation.site import Build, Check, Key, Site
+
+
+def build_type(type_: str, build: Build) -> Check:
+    """Returns the check of an object of a complex type, a resource type or a backbone path.
+
+    Raises:
+        KeyError: R4 has no such type.
+    """
+    elements = _elements(type_, build)
+    keys = [key_of(name, p, build.definitions.model) for name, p in build.definitions.model.properties[type_].items()]
+    fields: dict[str, Field] = {}
+    for key in keys:
+        fields.update(_fields(type_, key, elements[_element_name(key)], build))
+    is_resource = type_ in build.definitions.model.resources
+    if is_resource:
+        fields["resourceType"] = (check_string, "resourceType")
+    choices = _choices(keys)
+    rules = [*_rules(type_, build), *(build_choice(name, names) for name, names in choices.items())]
+    return build_object(Shape(type_, fields, list(_needed(keys, elements)), rules, is_resource=is_resource))
+
+
+def _elements(type_: str, build: Build) -> Mapping[str, Element]:
+    """Returns the elements right below a type by name (`name`, `value[x]`)."""
+    root = build.definitions.structure_of_type(type_.partition(".")[0])
+    below = (element for element in root.elements if element.path.rpartition(".")[0] == type_)
+    return {element.path.rpartition(".")[2]: element for element in below}
+
+
+def _element_name(key: Key) -> str:
+    choice = key.segment.partition(".ofType(")[0]
+    return f"{choice}[x]" if choice != key.segment else key.name
+
+
+def _fields(type_: str, key: Key, element: Element, build: Build) -> Iterator[tuple[str, Field]]:
+    check = _value_check(type_, key, Site(element, key.type, None, type_), build)
+    yield key.name, (array_of(check) if key.is_array else check, key.segment)
+    if key.sibling:
+        sibling = build.type_check("Element")
+        yield key.sibling, (array_of(or_null(sibling)) if key.is_array else sibling, key.segment)
+
+
+def _value_check(type_: str, key: Key, site: Site, build: Build) -> Check:
+    if key.type in ANY_RESOURCE:
+        return build_inner_resource(build, is_contained=key.name == "contained")
+    if key.type in CHECKS:
+        check = build_code(site, build)
+        first = [check] if check else [CHECKS[key.type], build_binding(site, build)]
+    elif key.type == "Extension":
+        first = [_extension(type_, key.name, build)]
+    else:
+        first = [build.type_check(key.type), build_binding(site, build)]
+    known = own_constraints(key.type, build)
+    return all_of([*first, *value_checks(site, known, build)]) or CHECKS["string"]
+
+
+def _extension(type_: str, name: str, build: Build) -> Check:
+    content = build.type_check("Extension")
+    return build_extension(content, build, is_modifier=name == "modifierExtension", is_nested=type_ == "Extension")
+
+
+def _needed(keys: Sequence[Key], elements: Mapping[str, Element]) -> Iterator[Needed]:
+    for name, element in elements.items():
+        if element.min > 0:
+            mine = [key for key in keys if _element_name(key) == name]
+            yield Needed(frozenset(n for key in mine for n in (key.name, key.sibling) if n), element.path)
+
+
+def _choices(keys: Sequence[Key]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for key in keys:
+        choice, is_choice, _ = key.segment.partition(".ofType(")
+        if is_choice:
+            found.setdefault(choice, set()).update(n for n in (key.name, key.sibling) if n)
+    return {choice: frozenset(names) for choice, names in found.items()}
+
+
+def _rules(type_: str, build: Build) -> Iterator[Check]:
+    model = build.definitions.model
+    if "contained" in model.properties[type_]:
+        yield check_contained
+    if type_ == "Bundle":
+        yield check_bundle
+    if type_ == "Reference":
+        yield build_reference_rules(model.resources)
+    root = build.definitions.structure_of_type(type_.partition(".")[0])
+    element = next(element for element in root.elements if element.path == type_)
+    yield from build_invariants(Site(element, type_, None, type_), (), build)

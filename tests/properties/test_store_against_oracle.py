@@ -1,0 +1,168 @@
+"""Every store answers every query exactly as `search/match.py` does: same ids, same order, page by page, same total."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from fhir_server.search.match import Indexed, ordered
+from fhir_server.search.query import (
+    AllOf,
+    AnyOf,
+    Clause,
+    HasRange,
+    IdIs,
+    KeyEnds,
+    KeyIs,
+    KeyStarts,
+    Not,
+    Query,
+    RangeOp,
+    RangeTest,
+    SortBy,
+    SortKey,
+    TextContains,
+    TextIs,
+    UpdatedTest,
+)
+from fhir_server.search.rows import OPEN_HIGH, OPEN_LOW, SEPARATOR, IndexEntries, RangeRow, TextRow
+from fhir_server.store.contract import Store
+from fhir_server.store.sqlite import drivers
+from fhir_server.store.sqlite.versions import microseconds
+from tests.support.stores import NOW, STORES, TYPE, delete, key, later, paged, put
+
+CASES = 130
+IDS = ["1", "10", "9", "A", "a", "a-1", "a.1", "Z", "z", *(f"r{n}" for n in range(60))]
+PARAMS = ["code", "code2", "cod", "状态"]
+VALUES = [
+    "a", "ab", "abc", "b", "A", f"a{SEPARATOR}s", f"b{SEPARATOR}s", f"{SEPARATOR}s", "王", "王小明", "=", "x=a",
+    "%", "_", "'", '"', "\\", "", "\ud7ff", "a\ud7ff", "\ue000", "\U0010ffff", "a\U0010ffffb", "\U0001f600",
+]  # fmt: skip
+TEXTS = ["王小明", "小明", "wang", "wang xiaoming", "ang", "%", "_", "'", "", "王", "\U0010ffff"]
+UNITS = ["", "mg", f"mg{SEPARATOR}ucum", f"mg{SEPARATOR}other", f"mgs{SEPARATOR}ucum"]
+POINTS = [OPEN_LOW, -5, 0, 1, 2, 3, 3.0, 2.5, 1e300, -0.1, 7, OPEN_HIGH]
+
+Some = random.Random
+
+
+def some_key(rng: Some) -> str:
+    return f"{rng.choice(PARAMS)}={rng.choice(VALUES)}"
+
+
+def some_ends(rng: Some) -> tuple[float, float]:
+    low, high = sorted((rng.choice(POINTS), rng.choice(POINTS)))
+    return low, high
+
+
+def some_range(rng: Some) -> RangeRow:
+    return RangeRow(rng.choice(PARAMS), *some_ends(rng), rng.choice(UNITS))
+
+
+def some_text(rng: Some) -> TextRow:
+    return TextRow(rng.choice(PARAMS), rng.choice(TEXTS), rng.choice(TEXTS))
+
+
+def some_entries(rng: Some) -> IndexEntries:
+    keys = {some_key(rng) for _ in range(rng.randrange(8))}
+    ranges = tuple(some_range(rng) for _ in range(rng.randrange(4)))
+    texts = tuple(some_text(rng) for _ in range(rng.randrange(4)))
+    return IndexEntries(tuple(sorted(keys)), ranges, texts, rng.randrange(-3, 4))
+
+
+def some_updated(rng: Some) -> UpdatedTest:
+    low = microseconds(NOW) + rng.randrange(12) * 500_000
+    return UpdatedTest(rng.choice(list(RangeOp)), low, low + rng.choice([0, 1, 1_000_000, 5_000_000]))
+
+
+TESTS: list[Callable[[Some], Clause]] = [
+    lambda rng: KeyIs(rng.choice(PARAMS), rng.choice(VALUES)),
+    lambda rng: KeyStarts(rng.choice(PARAMS), rng.choice(VALUES)),
+    lambda rng: KeyEnds(rng.choice(PARAMS), rng.choice(VALUES)),
+    lambda rng: TextContains(rng.choice(PARAMS), rng.choice(TEXTS)),
+    lambda rng: TextIs(rng.choice(PARAMS), rng.choice(TEXTS)),
+    lambda rng: RangeTest(rng.choice(PARAMS), rng.choice(list(RangeOp)), *some_ends(rng), rng.choice([None, *UNITS])),
+    lambda rng: HasRange(rng.choice(PARAMS)),
+    lambda rng: IdIs(tuple(rng.sample(IDS, rng.randrange(4)))),
+    some_updated,
+    lambda rng: AnyOf(tuple(KeyIs(rng.choice(PARAMS), v) for v in rng.sample(VALUES, rng.randrange(1, 12)))),
+]
+
+
+def some_clause(rng: Some, depth: int = 2) -> Clause:
+    if depth and rng.random() < 0.4:
+        parts = tuple(some_clause(rng, depth - 1) for _ in range(rng.randrange(4)))
+        return rng.choice([AnyOf, AllOf])(parts) if rng.random() < 0.7 else Not(some_clause(rng, depth - 1))
+    return rng.choice(TESTS)(rng)
+
+
+def some_query(rng: Some) -> Query:
+    where = tuple(some_clause(rng) for _ in range(rng.choice([0, 1, 1, 2, 3])))
+    sort = tuple(
+        SortKey(rng.choice(list(SortBy)), rng.choice(PARAMS), descending=rng.random() < 0.5)
+        for _ in range(rng.choice([0, 1, 1, 2, 3]))
+    )
+    return Query(TYPE, where, sort, count=rng.choice([1, 3, 7, 50]), with_total=True)
+
+
+async def filled(store: Store, rng: Some) -> list[Indexed]:
+    """Creates, updates and deletes resources in random commits, and returns what is current then."""
+    current: dict[str, Indexed] = {}
+    versions: dict[str, int] = {}
+    for round_ in range(6):
+        now = later(round_)
+        writes = []
+        for id_ in rng.sample(IDS, rng.randrange(10, 50)):
+            version, index = versions.get(id_), some_entries(rng)
+            current.pop(id_, None)
+            if version is not None and rng.random() < 0.3:
+                writes.append(delete(key(id_), version))
+            else:
+                writes.append(put(key(id_), index, expect=version))
+                current[id_] = Indexed(id_, microseconds(now), index)
+            versions[id_] = (version or 0) + 1
+        await store.commit(writes, now)
+    await store.commit([put(key("other", "Patient"), some_entries(rng))], NOW)
+    return list(current.values())
+
+
+async def differences(store: Store, seed: int, cases: int) -> list[tuple[Query, Sequence[str], Sequence[str]]]:
+    rng = Some(seed)
+    items = await filled(store, rng)
+    wrong = []
+    async with store.snapshot() as snapshot:
+        for _ in range(cases):
+            query = some_query(rng)
+            expected = [of.id for of in ordered(query, items)]
+            answer = await paged(snapshot, query)
+            total = (await snapshot.search(query)).total
+            if (answer, total) != (expected, len(expected)):
+                wrong.append((query, expected, [*answer, f"total {total}"]))
+    await store.close()
+    return wrong
+
+
+def run(name: str, folder: Path, *, seed: int, cases: int) -> list[tuple[Query, Sequence[str], Sequence[str]]]:
+    return asyncio.run(differences(STORES[name](folder), seed, cases))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", STORES)
+def test_store_answers_as_the_oracle_does(tmp_path, name, seed):
+    assert run(name, tmp_path, seed=seed, cases=CASES) == []
+
+
+@pytest.mark.parametrize("caps", [(1, 2), (4, 20)])
+def test_every_way_through_the_indexes_gives_the_same_answer(monkeypatch, tmp_path, caps):
+    """Small caps make the planner treat these few rows as many, as it does in a large store."""
+    monkeypatch.setattr(drivers, "CAPS", caps)
+    assert run("memory", tmp_path, seed=3, cases=CASES) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 110))
+@pytest.mark.parametrize("caps", [(64, 4096), (1, 2), (4, 20)])
+def test_store_answers_as_the_oracle_does_for_long(monkeypatch, tmp_path, caps, seed):
+    monkeypatch.setattr(drivers, "CAPS", caps)
+    assert run("memory", tmp_path, seed=seed, cases=1000) == []
