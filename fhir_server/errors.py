@@ -88,7 +88,7 @@ class Issue:
         return _Blanks().vformat(message.en if language == "en" else message.zh, (), self.params)
 
 
-def issue(key: str, path: str = "", *, severity: Severity = Severity.ERROR, **params: Any) -> Issue:
+def issue(key: str, path: str = "", /, *, severity: Severity = Severity.ERROR, **params: Any) -> Issue:
     """Builds a finding from its catalogue key; the R4 issue code is the catalogue's.
 
     Raises:
@@ -113,7 +113,7 @@ class FhirError(Exception):
         self.issues = issues
 
     @classmethod
-    def of(cls, key: str, path: str = "", **params: Any) -> Self:
+    def of(cls, key: str, path: str = "", /, **params: Any) -> Self:
         """Builds the error around one finding of the catalogue, with the class's own issue code."""
         return cls(Issue(Severity.ERROR, cls.code, key, path, params))
 

@@ -62,6 +62,11 @@ def _structures() -> tuple[tuple[Constraint, ...], Mapping[str, msgspec.Raw]]:
     return constraints, _INDEX.decode(parts["structures"])
 
 
+def is_structure(url: str) -> bool:
+    """Tells whether R4 itself defines a type, profile or extension with this canonical URL."""
+    return url in _structures()[1]
+
+
 def structure_urls() -> tuple[str, ...]:
     """Returns the canonical URLs of R4's own types, profiles and extensions, sorted."""
     return tuple(sorted(_structures()[1]))

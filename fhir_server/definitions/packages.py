@@ -40,21 +40,19 @@ def load_definitions(*, packages: Sequence[Path] = (), base: str = DEFAULT_BASE)
 
 
 def _build_structures(library: Library, findings: Findings) -> Mapping[Canonical, StructureDefinition]:
-    own = library.of_type("StructureDefinition")
-    known = {loaded.resource["url"] for loaded in own} | set(facts.structure_urls())
-    built = (_build(loaded, known, findings) for loaded in own)
+    built = (_build(loaded, library, findings) for loaded in library.of_type("StructureDefinition"))
     return {s.url: s for s in built if s is not None}
 
 
-def _build(loaded: Loaded, known: set[str], findings: Findings) -> StructureDefinition | None:
+def _build(loaded: Loaded, library: Library, findings: Findings) -> StructureDefinition | None:
     resource, source = loaded.resource, loaded.source
     if not resource.get("snapshot", {}).get("element"):
         findings.add("definitions.snapshot-missing", source, "StructureDefinition.snapshot")
         return None
-    if resource.get("baseDefinition") not in known and resource.get("kind") != "logical":
-        url = resource.get("baseDefinition", "")
+    url = resource.get("baseDefinition", "")
+    if ("StructureDefinition", url) not in library.by_url and not facts.is_structure(url):
         findings.add("definitions.canonical-unknown", source, "StructureDefinition.baseDefinition", url=url)
-    if resource["url"] in facts.structure_urls():
+    if facts.is_structure(resource["url"]):
         findings.add("definitions.redefines-r4", source, "StructureDefinition.url", url=resource["url"])
     constraint_of = partial(build_constraint, sentences=loaded.sentences)
     try:

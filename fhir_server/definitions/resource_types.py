@@ -89,5 +89,5 @@ def _check(support: ResourceSupport, declared: _Declared, library: Library, find
     if not support.interactions:
         findings.add("definitions.member-missing", declared.file, "interactions")
     for profile in support.profiles:
-        if ("StructureDefinition", profile) not in library.by_url and profile not in facts.structure_urls():
+        if ("StructureDefinition", profile) not in library.by_url and not facts.is_structure(profile):
             findings.add("definitions.canonical-unknown", declared.file, "profiles", url=profile)

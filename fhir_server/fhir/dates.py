@@ -154,9 +154,10 @@ def timing_range(timing: JsonObject, zone: tzinfo) -> Range | None:
     Raises:
         DateError: one of them cannot be read.
     """
-    ranges = [range_of(_text(event), zone) for event in timing.get("event", ()) if event is not None]
-    bounds = timing.get("repeat", {}).get("boundsPeriod")
-    of_bounds = period_range(bounds, zone) if bounds else None
+    events, repeat = timing.get("event"), timing.get("repeat")
+    ranges = [range_of(_text(event), zone) for event in events or () if event is not None]
+    bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
+    of_bounds = period_range(bounds, zone) if isinstance(bounds, dict) else None
     if of_bounds:
         ranges.append(of_bounds)
     if not ranges:

@@ -72,6 +72,13 @@ def parse_reference(text: str, base_url: str = "") -> ParsedReference:
     return ParsedReference(ReferenceKind.OTHER, text)
 
 
+def search_key(text: str, base_url: str = "") -> str:
+    """Returns `parse_reference(text, base_url).key`, at once for the relative references that most are."""
+    if text.startswith("http") or "/_history/" in text:
+        return parse_reference(text, base_url).key
+    return text
+
+
 def _restful(text: str, found: re.Match[str], own: str) -> ParsedReference:
     base = (found["base"] or "").rstrip("/")
     kind = ReferenceKind.LOCAL if base in ("", own) else ReferenceKind.REMOTE

@@ -54,10 +54,10 @@ def system_type(value: Value) -> str:
 
 
 def of_json_value(value: Any, type_: str) -> Node:
-    """Returns the node of a JSON value whose declared type is `type_`; a resource brings its own type."""
+    """Returns the node of a JSON value of declared type `type_`; a resource brings its own, an undeclared one its System type."""
     if type(value) is dict and (type_ in ("Resource", "DomainResource", "")):
-        type_ = value.get("resourceType", type_)
-    return Node(value, type_)
+        return Node(value, value.get("resourceType", type_))
+    return Node(value, type_ or (system_type(value) if isinstance(value, str | int | Decimal) else ""))
 
 
 def members(node: Node, name: str, model: TypeModel) -> Collection:

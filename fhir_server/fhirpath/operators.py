@@ -98,13 +98,23 @@ def _arithmetic(operator: str, compute: Callable[[Value, Value, Units], Value | 
         x, y = value_of(a, operator), value_of(b, operator)
         if x is None or y is None:
             return []
-        try:
-            result = compute(x, y, units)
-        except DecimalException:
-            return []
-        return [] if result is None else [literal(in_bounds(result))] if in_bounds(result) is not None else []
+        result = computed(compute, x, y, units)
+        return [] if result is None else [literal(result)]
 
     return operation
+
+
+def computed(compute: Callable[[Value, Value, Units], Value | None], x: Value, y: Value, units: Units) -> Value | None:
+    """Returns the result of an arithmetic operator on two values, or None when there is none or it overflows.
+
+    Raises:
+        EvaluationError: the operator does not take these types.
+    """
+    try:
+        result = compute(x, y, units)
+    except DecimalException:
+        return None
+    return None if result is None else in_bounds(result)
 
 
 def in_bounds(value: Value) -> Value | None:
@@ -207,14 +217,18 @@ def _joined(a: Collection, b: Collection, units: Units) -> Collection:
     return [literal(text)] if text is not None else []
 
 
+ARITHMETIC: Mapping[str, Callable[[Value, Value, Units], Value | None]] = MappingProxyType(
+    {"+": _plus, "-": _minus, "*": _times, "/": _divided, "div": _div, "mod": _mod}
+)
+"""Operators on two System values; None is empty. A result still has to pass `in_bounds`."""
+
 Operator = Callable[[Collection, Collection, Units], Collection]
 OPERATORS: Mapping[str, Operator] = MappingProxyType(
     {
         "=": _equal, "!=": _unequal, "~": _equivalent, "!~": _not_equivalent, "|": union, "in": _in, "contains": _contains,
         "<": _ordering("<", lambda o: o < 0), ">": _ordering(">", lambda o: o > 0),
         "<=": _ordering("<=", lambda o: o <= 0), ">=": _ordering(">=", lambda o: o >= 0),
-        "+": _arithmetic("+", _plus), "-": _arithmetic("-", _minus), "*": _arithmetic("*", _times), "/": _arithmetic("/", _divided),
-        "div": _arithmetic("div", _div), "mod": _arithmetic("mod", _mod), "&": _joined,
+        **{operator: _arithmetic(operator, compute) for operator, compute in ARITHMETIC.items()}, "&": _joined,
     }
 )  # fmt: skip
 """Operators that evaluate both sides; and, or, xor, implies are in the evaluator, because they may leave the right one out."""

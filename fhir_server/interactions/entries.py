@@ -96,8 +96,8 @@ def _shape_issues(entry: Entry, url: str) -> list[Issue]:
     is_operation = any(segment.startswith("$") for segment in entry.path)
     if wanted and not is_operation and not _fits(entry, wanted):
         expected = _SHAPES[entry.method]
-        params = {"method": entry.method, "expected": expected, "found": url}
-        found.append(issue("bundle.url-invalid", f"{entry.where}.request.url", **params))
+        place = f"{entry.where}.request.url"
+        found.append(issue("bundle.url-invalid", place, method=entry.method, expected=expected, found=url))
     if entry.method in ("POST", "PUT") and not isinstance(entry.resource, dict):
         found.append(issue("bundle.resource-missing", f"{entry.where}.resource", method=entry.method, url=url))
     return found

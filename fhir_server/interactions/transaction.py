@@ -7,7 +7,6 @@ and planned, and one commit stores them all. A lost race starts again from the i
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 from fhir_server.errors import FhirError, InvalidRequest, Issue, NotSupported, ResourceInvalid, has_errors, issue
 from fhir_server.fhir.bundles import BundleEntry, bundle_bytes
@@ -126,8 +125,8 @@ def _refuse_same_target(steps: Sequence[Step]) -> None:
             continue
         earlier = first.setdefault(step.key, step)
         if earlier is not step:
-            params = {"key": str(step.key), "first": earlier.entry.where}
-            issues.append(issue("bundle.same-target", step.entry.where, **params))
+            where, first_at = step.entry.where, earlier.entry.where
+            issues.append(issue("bundle.same-target", where, key=str(step.key), first=first_at))
     if issues:
         raise InvalidRequest(*issues)
 
@@ -135,7 +134,8 @@ def _refuse_same_target(steps: Sequence[Step]) -> None:
 async def _drafts(parts: Parts, snapshot: Snapshot, steps: Sequence[Step]) -> dict[int, Draft]:
     """Rewrites references and validates; all findings of all entries come together."""
     ids = {s.entry.full_url: str(s.key) for s in steps if s.entry.full_url}
-    drafts, issues = {}, []
+    drafts: dict[int, Draft] = {}
+    issues: list[Issue] = []
     for step in steps:
         entry = step.entry
         if entry.resource is None or step.existing is not None:
@@ -171,9 +171,6 @@ async def _conditional_targets(parts: Parts, snapshot: Snapshot, resource: JsonO
             raise ResourceInvalid(issue("bundle.conditional-reference", where, reference=text, count=0))
         targets[text] = str(match.key)
     return targets
-
-
-T = TypeVar("T")
 
 
 async def _commit(

@@ -39,7 +39,7 @@ def _value(node: yaml.Node, file: str) -> Any:
         return _mapping(node, file)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, file) for item in node.value]
-    return _scalar(node.value) if getattr(node, "style", None) is None else node.value
+    return node.value if node.style else _scalar(node.value)
 
 
 def _mapping(node: yaml.MappingNode, file: str) -> dict[str, Any]:

@@ -10,13 +10,17 @@ from typing import Any
 
 from fhir_server import fhirpath
 from fhir_server.definitions.registry import Definitions, SearchParameter
+from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
+from fhir_server.search.branches import union_branches
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import NONE_IMPLIED, implied_systems
 from fhir_server.search.kinds import KINDS, File, token
 from fhir_server.search.offered import offered
 from fhir_server.search.rows import IndexEntries
+
+Nodes = Callable[[JsonObject], list[tuple[Any, str]]]
 
 _WITHOUT_ROWS = frozenset({"_id", "_lastUpdated"})
 
@@ -29,33 +33,28 @@ class ExpressionBroken(ValueError):  # noqa: N818 -- says what is broken: the de
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    code: str
-    nodes: Callable[[JsonObject], list[tuple[Any, str]]]
-    file: File
+class _Branch:
+    """One alternative of an expression, and the parameters that file what it finds."""
+
+    nodes: Nodes
+    filers: tuple[tuple[str, File], ...]
 
 
 class Extractor:
-    """Computes the index entries of resources; expressions are compiled once a type."""
+    """Computes the index entries of resources; every expression is compiled once, when it is built."""
 
     def __init__(self, definitions: Definitions, zone: tzinfo, *, base_url: str = "") -> None:
-        """Takes the parameters from `definitions`; `zone` reads dates without an offset.
+        """Compiles the parameters of every supported type; `zone` reads dates without an offset.
 
         References below `base_url`, this server's own, are filed as local.
-        """
-        self._definitions = definitions
-        self._zone = zone
-        self._base_url = base_url
-        self._by_type: dict[str, tuple[_Compiled, ...]] = {}
-
-    def compile_all(self) -> None:
-        """Compiles the parameters of every supported type, so that a broken one is found at start.
 
         Raises:
-            ExpressionBroken: an expression does not compile.
+            ExpressionBroken: the expression of a parameter does not compile.
         """
-        for type_ in self._definitions.resources:
-            self._parameters(type_)
+        self._zone = zone
+        self._base_url = base_url
+        self._sort_dates = {type_: support.sort_date for type_, support in definitions.resources.items()}
+        self._by_type = {type_: _branches(definitions, type_) for type_ in definitions.resources}
 
     def extract(self, resource: JsonObject, updated: datetime) -> IndexEntries:
         """Returns everything that the resource can be found by; contained resources are not indexed.
@@ -63,35 +62,47 @@ class Extractor:
         Values that no kind can read, such as an impossible date, are not filed.
 
         Raises:
+            ResourceInvalid: an expression fails on this resource, which cannot be a valid one.
             KeyError: the server has no such type.
         """
         type_ = ResourceType(resource["resourceType"])
         filing = Filing(self._zone, self._base_url)
-        for parameter in self._parameters(type_):
-            for value, type_name in parameter.nodes(resource):
-                parameter.file(parameter.code, value, type_name, filing)
+        for branch in self._by_type[type_]:
+            for value, type_name in _nodes(branch, resource):
+                for code, file in branch.filers:
+                    file(code, value, type_name, filing)
         return filing.entries(self._sort_date(type_, filing, updated))
 
     def _sort_date(self, type_: ResourceType, filing: Filing, updated: datetime) -> int:
-        code = self._definitions.resources[type_].sort_date
+        code = self._sort_dates[type_]
         lows = (int(row.low) for row in filing.ranges if row.param == code)
         return min(lows, default=microseconds(updated))
 
-    def _parameters(self, type_: ResourceType) -> tuple[_Compiled, ...]:
-        found = self._by_type.get(type_)
-        if found is None:
-            parameters = offered(self._definitions.resources[type_]).values()
-            found = tuple(_compiled(self._definitions, type_, p) for p in parameters if p.code not in _WITHOUT_ROWS)
-            self._by_type[type_] = found
-        return found
+
+def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
+    parameters = [p for p in offered(definitions.resources[type_]).values() if p.code not in _WITHOUT_ROWS]
+    nodes: dict[str, Nodes] = {}
+    filers: dict[str, list[tuple[str, File]]] = {}
+    for parameter in parameters:
+        for text in union_branches(parameter.expression):
+            nodes[text] = nodes.get(text) or _compiled(text, type_, parameter)
+            filers.setdefault(text, []).append((parameter.code, _filer(definitions, type_, parameter)))
+    return tuple(_Branch(nodes[text], tuple(filers[text])) for text in nodes)
 
 
-def _compiled(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> _Compiled:
+def _compiled(text: str, type_: ResourceType, parameter: SearchParameter) -> Nodes:
     try:
-        expression = fhirpath.compile(parameter.expression, type_)
+        return fhirpath.compile(text, type_).nodes
     except ValueError as error:
         raise ExpressionBroken(type_, parameter, error) from error
-    return _Compiled(parameter.code, expression.nodes, _filer(definitions, type_, parameter))
+
+
+def _nodes(branch: _Branch, resource: JsonObject) -> list[tuple[Any, str]]:
+    try:
+        return branch.nodes(resource)
+    except fhirpath.EvaluationError as error:
+        names, type_ = ", ".join(code for code, _ in branch.filers), resource["resourceType"]
+        raise ResourceInvalid.of("search.not-indexable", type_, name=names, type=type_, reason=str(error)) from error
 
 
 def _filer(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> File:

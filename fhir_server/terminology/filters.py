@@ -20,7 +20,7 @@ def _descendent_of(system: CodeSystem, _: str, value: str) -> frozenset[str]:
 
 
 def _is_not_a(system: CodeSystem, property_: str, value: str) -> frozenset[str]:
-    return system.concepts.keys() - _is_a(system, property_, value)
+    return frozenset(system.concepts.keys() - _is_a(system, property_, value))
 
 
 def _equals(system: CodeSystem, property_: str, value: str) -> frozenset[str]:

@@ -1,11 +1,11 @@
 """A profile as what it adds to R4's own check of its type, https://hl7.org/fhir/R4/profiling.html."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.definitions.registry import Element, StructureDefinition
-from fhir_server.validation.checks import all_of, below, below_any, below_sibling, on_object
+from fhir_server.validation.checks import all_of, below_any, below_sibling, on_object
 from fhir_server.validation.facets import keys_of, own_constraints, own_element, value_checks
 from fhir_server.validation.report import Findings, at, found
 from fhir_server.validation.rules.binding import build_binding
@@ -55,47 +55,54 @@ def _nothing(_value: Any, _scope: Scope) -> Findings | None:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Compiles the nodes of one profile. `label` is its canonical with version, `file` where it came from."""
+    """Compiles the nodes of one profile. `label` is its canonical with version, `file` where it came from.
+
+    `base` is the element that checks the same value already: R4's own or, inside a slice, the profile's element that is
+    sliced. `around` is the node of the latter: its children are the bases of the slice's children.
+    """
 
     label: str
     file: str
     build: Build
 
-    def value(self, node: Node, type_: str, base: Element | None) -> Check | None:
-        """Returns the check of one value of an element, or None when the profile adds nothing to R4."""
+    def value(self, node: Node, type_: str, base: Element | None, around: Node | None = None) -> Check | None:
+        """Returns the check of one value of an element, or None when the profile adds nothing to `base`."""
         site = Site(node.element, type_, base, self.label, self.file)
         if type_ in ANY_RESOURCE:
             return all_of([build_resource_type(site, self.build), self._resource_children(node)])
         known = [*own_constraints(type_, self.build), *(base.constraints if base else ())]
         checks = [build_binding(site, self.build), *value_checks(site, known, self.build)]
-        return all_of([*checks, self.children(node, type_)])
+        return all_of([*checks, self.children(node, type_, around)])
 
-    def children(self, node: Node, type_: str) -> Check | None:
+    def children(self, node: Node, type_: str, around: Node | None = None) -> Check | None:
         """Returns the check of an object's elements, or None when the profile adds nothing."""
         if type_ in self.build.definitions.model.primitives:
             return None
-        each = (check for name, child in node.children.items() for check in self._child(name, child, type_))
-        return on_object(each)
+        others = around.children if around else {}
+        each = (self._child(name, child, type_, others.get(name)) for name, child in node.children.items())
+        return on_object(check for checks in each for check in checks)
 
-    def _child(self, name: str, node: Node, type_: str) -> Iterator[Check | None]:
+    def _child(self, name: str, node: Node, type_: str, around: Node | None) -> Iterator[Check | None]:
         keys = keys_of(type_, name, self.build.definitions.model)
         if not keys:
             return
-        base = own_element(f"{type_}.{name}", self.build)
+        base = around.element if around else own_element(f"{type_}.{name}", self.build)
         allowed = [type_.code for type_ in node.element.types]
         is_choice = len(keys) > 1
         used = [key for key in keys if not is_choice or not allowed or key.type in allowed]
         yield build_cardinality(node.element, base, keys, self.label)
         if is_choice:
             yield build_allowed(keys, allowed, node.element.id, self.label)
-        yield from self._values(node, used, base)
+        yield from self._values(node, used, base, around)
         yield from self._slices(node, keys, base)
 
-    def _values(self, node: Node, keys: Iterable[Key], base: Element | None) -> Iterator[Check | None]:
-        checks = [(key, check) for key in keys if (check := self.value(node, key.type, base))]
+    def _values(
+        self, node: Node, keys: Iterable[Key], base: Element | None, around: Node | None
+    ) -> Iterator[Check | None]:
+        checks = [(key, check) for key in keys if (check := self.value(node, key.type, base, around))]
         yield below_any(checks)
         for key in keys:
-            extensions = self.children(node, "Element") if key.sibling and node.children else None
+            extensions = self.children(node, "Element", around) if key.sibling and node.children else None
             if extensions is not None:
                 yield below_sibling(key, extensions)
 
@@ -105,21 +112,22 @@ class Delta:
             if node.slices and slicing and slicing.discriminators not in BY_TYPE:
                 self.build.report(self._site(node, "", base), "a choice element can be sliced by type only")
             for one in node.slices.values():
-                yield from self._choice_slice(one, keys, base)
+                yield from self._choice_slice(one, node, keys)
         elif node.slices:
-            site = self._site(node, keys[0].type, base)
-            sliced = build_slicing(node, site, self.build, compile_slice=self._slice_of(keys[0].type, base))
+            type_ = keys[0].type
+
+            def compile_slice(one: Node) -> Check | None:
+                return self.value(one, type_, node.element, node)
+
+            sliced = build_slicing(node, self._site(node, type_, base), self.build, compile_slice=compile_slice)
             yield None if sliced is None else _sliced_below(keys[0], sliced)
 
-    def _choice_slice(self, node: Node, keys: list[Key], base: Element | None) -> Iterator[Check | None]:
-        codes = {type_.code for type_ in node.element.types}
+    def _choice_slice(self, one: Node, node: Node, keys: list[Key]) -> Iterator[Check | None]:
+        codes = {type_.code for type_ in one.element.types}
         mine = [key for key in keys if key.type in codes]
         if mine:
-            yield build_cardinality(node.element, None, mine, self.label)
-            yield from self._values(node, mine, base)
-
-    def _slice_of(self, type_: str, base: Element | None) -> Callable[[Node], Check | None]:
-        return lambda node: self.value(node, type_, base)
+            yield build_cardinality(one.element, None, mine, self.label)
+            yield from self._values(one, mine, node.element, node)
 
     def _site(self, node: Node, type_: str, base: Element | None) -> Site:
         return Site(node.element, type_, base, self.label, self.file)

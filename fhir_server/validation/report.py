@@ -4,7 +4,7 @@ A rule knows no path. It answers None or a list of `Finding`s; whoever called it
 so that a valid resource never pays for locations.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -95,8 +95,3 @@ def _step(segment: Segment) -> str:
 def _sentence(made: Issue) -> str:
     # The same rule in two profiles is one finding; `profile` alone does not tell two findings apart.
     return repr(sorted((k, str(v)) for k, v in made.params.items() if k != "profile"))
-
-
-def types_of(values: Sequence[str]) -> str:
-    """Returns type names for a sentence, `any` when there are none."""
-    return listing(values) or "any"

@@ -3,14 +3,16 @@
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
 
-from fhir_server.app import build_parts
+from fhir_server.app import build_parts, open_store_of
 from fhir_server.fhir.json_codec import decode, encode
+from fhir_server.interactions.context import Parts
 from fhir_server.settings import Settings
 from fhir_server.web.application import web_application
 
@@ -40,14 +42,21 @@ class CountedIds:
         return f"id-{next(self.numbers)}"
 
 
+@cache
+def _compiled() -> Parts:
+    """Definitions, validator and extractor change never, so one compilation serves all tests."""
+    return build_parts(Settings(store="sqlite:///:memory:"))
+
+
 class RestServer:
     """Sends requests and waits for the answers, on one event loop."""
 
     def __init__(self, **settings: Any) -> None:
         self.loop = asyncio.new_event_loop()
         self.clock = FrozenClock()
-        self.parts = build_parts(
-            Settings(store="sqlite:///:memory:", **settings), clock=self.clock, ids=CountedIds()
+        chosen = Settings(store="sqlite:///:memory:", **settings)
+        self.parts = replace(
+            _compiled(), settings=chosen, store=open_store_of(chosen.store), clock=self.clock, ids=CountedIds()
         )
         transport = httpx.ASGITransport(app=web_application(self.parts))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://test/fhir")

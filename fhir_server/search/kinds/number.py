@@ -84,7 +84,8 @@ def point(value: Decimal | float) -> Span:
 
 
 def _bounded(value: Decimal | float) -> float:
-    return max(LOWEST, min(float(value), HIGHEST))
+    number = float(value)
+    return number if LOWEST < number < HIGHEST else max(LOWEST, min(number, HIGHEST))
 
 
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:

@@ -68,13 +68,17 @@ def _money(code: str, value: JsonObject, filing: Filing) -> None:
 
 
 def _range(code: str, value: JsonObject, filing: Filing) -> None:
-    low, high = value.get("low") or {}, value.get("high") or {}
+    low, high = _object(value.get("low")), _object(value.get("high"))
     spans = _span(low), _span(high)
     if spans == (None, None):
         return
     span = Span(spans[0].low if spans[0] else LOWEST, spans[1].high if spans[1] else HIGHEST)
     if span.low < span.high:
         _file(code, canonical(span, _coded(low or high)), _written(low or high), filing)
+
+
+def _object(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 _FILERS = {"Money": _money, "Range": _range}
@@ -108,10 +112,13 @@ def _span(value: JsonObject) -> Span | None:
     number = value.get("value")
     if not isinstance(number, Decimal | int | float) or isinstance(number, bool):
         return None
-    exact = point(number)
-    return {
-        "<": Span(LOWEST, exact.low),
-        "<=": Span(LOWEST, exact.high),
-        ">=": Span(exact.low, HIGHEST),
-        ">": Span(exact.high, HIGHEST),
-    }.get(value.get("comparator") or "", exact)
+    exact, comparator = point(number), value.get("comparator")
+    return exact if comparator is None else _compared(exact, comparator)
+
+
+def _compared(exact: Span, comparator: Any) -> Span:
+    if comparator in ("<", "<="):
+        return Span(LOWEST, exact.low if comparator == "<" else exact.high)
+    if comparator in (">", ">="):
+        return Span(exact.high if comparator == ">" else exact.low, HIGHEST)
+    return exact

@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
-from fhir_server.fhir.references import ReferenceKind, parse_reference
+from fhir_server.fhir.references import ReferenceKind, parse_reference, search_key
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
@@ -79,13 +79,13 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     elif isinstance(value, str) and type_name == "canonical":
         uri.rows(code, value, type_name, filing)
     elif isinstance(value, str) and type_name in _LINKS:
-        filing.keys.add(f"{code}={parse_reference(value, filing.base_url).key}")
+        filing.keys.add(f"{code}={search_key(value, filing.base_url)}")
 
 
 def _reference_rows(code: str, value: JsonObject, filing: Filing) -> None:
     text = value.get("reference")
     if isinstance(text, str) and not text.startswith("#"):
-        filing.keys.add(f"{code}={parse_reference(text, filing.base_url).key}")
+        filing.keys.add(f"{code}={search_key(text, filing.base_url)}")
     identifier = value.get("identifier")
     if isinstance(identifier, dict):
         token.rows(_identifier_code(code), identifier, "Identifier", filing)

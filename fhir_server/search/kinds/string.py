@@ -54,8 +54,9 @@ def _texts(value: Any, type_name: str) -> Iterable[str]:
     if not isinstance(value, dict):
         return ()
     own = [text for part in _PARTS.get(type_name, ()) for text in _strings(value.get(part))]
-    if type_name == "CodeableConcept":
-        own += [text for coding in value.get("coding", ()) for text in _texts(coding, "Coding")]
+    codings = value.get("coding") if type_name == "CodeableConcept" else None
+    if isinstance(codings, list):
+        own += [text for coding in codings for text in _texts(coding, "Coding")]
     return own
 
 

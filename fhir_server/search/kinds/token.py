@@ -69,12 +69,12 @@ def rows_of_codes(systems: ImpliedSystems) -> Callable[[str, Any, str, Filing], 
 
 def tokens(value: Any, type_name: str) -> Iterable[tuple[str, str]]:
     """Returns the (code, system) pairs of a value; the system is empty where the value has none."""
+    if isinstance(value, dict):
+        return _TOKENS.get(type_name, _nothing)(value)
     if isinstance(value, str):
         return ((value, ""),)
     if isinstance(value, bool):
         return (("true" if value else "false", ""),)
-    if isinstance(value, dict):
-        return _TOKENS.get(type_name, _nothing)(value)
     return () if value is None else ((str(value), ""),)
 
 
@@ -82,18 +82,23 @@ def _nothing(value: JsonObject) -> Iterable[tuple[str, str]]:
     return ()
 
 
+def _pair(code: Any, system: Any) -> Iterable[tuple[str, str]]:
+    return ((code, system if isinstance(system, str) else ""),) if isinstance(code, str) else ()
+
+
 def _coding(value: JsonObject) -> Iterable[tuple[str, str]]:
-    code = value.get("code")
-    return ((code, value.get("system") or ""),) if isinstance(code, str) else ()
+    return _pair(value.get("code"), value.get("system"))
 
 
 def _codeable_concept(value: JsonObject) -> Iterable[tuple[str, str]]:
-    return (pair for coding in value.get("coding", ()) if isinstance(coding, dict) for pair in _coding(coding))
+    codings = value.get("coding")
+    if not isinstance(codings, list):
+        return ()
+    return [pair for coding in codings if isinstance(coding, dict) for pair in _coding(coding)]
 
 
 def _identifier(value: JsonObject) -> Iterable[tuple[str, str]]:
-    text = value.get("value")
-    return ((text, value.get("system") or ""),) if isinstance(text, str) else ()
+    return _pair(value.get("value"), value.get("system"))
 
 
 def _contact_point(value: JsonObject) -> Iterable[tuple[str, str]]:

@@ -21,7 +21,12 @@ CHECKED = ("required", "extensible")
 def build_binding(site: Site, build: Build) -> Check | None:
     """Returns the check that a value comes from the bound value set, or None where nothing can be checked."""
     binding = site.element.binding
-    if binding is None or binding.value_set is None or binding.strength not in CHECKED or site.type not in PLAIN | CODED:
+    if (
+        binding is None
+        or binding.value_set is None
+        or binding.strength not in CHECKED
+        or site.type not in PLAIN | CODED
+    ):
         return None
     if site.base is not None and site.base.binding == binding:
         return None

@@ -82,7 +82,9 @@ def _by_target(steps: Steps, place: Place) -> Match | None:
     urls = [url for node in _nodes(steps, place) for type_ in node.element.types for url in type_.targets]
     structures = [place.build.definitions.structure(url) for url in urls]
     types = frozenset(structure.type for structure in structures if structure)
-    return place.some(steps, lambda one, scope: type(one) is dict and target_type(one, scope) in types) if types else None
+    return (
+        place.some(steps, lambda one, scope: type(one) is dict and target_type(one, scope) in types) if types else None
+    )
 
 
 def _by_profile(steps: Steps, place: Place) -> Match | None:
@@ -207,4 +209,6 @@ def _bound(node: Node, build: Build) -> Match | None:
     if codes is None:
         return None
     members = frozenset(code for _, code in codes)
-    return lambda value, _: value in members if isinstance(value, str) else any(pair in codes for pair in pairs_in(value))
+    return lambda value, _: (
+        value in members if isinstance(value, str) else any(pair in codes for pair in pairs_in(value))
+    )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fhir_server.definitions.registry import StructureDefinition
-from fhir_server.validation.report import Findings, at, found, joined, shown, warned
+from fhir_server.validation.report import Findings, at, found, joined, listing, shown, warned
 from fhir_server.validation.site import Build, Check, Scope
 
 
@@ -47,7 +47,31 @@ def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
         return _unknown(url, is_modifier=is_modifier)
     if _is_modifier(structure) != is_modifier:
         return lambda _value, _scope: found("validation.extension-modifier", url=url, expected=_place(structure))
-    return build.profile_check(url) or _nothing
+    defined = build.profile_check(url) or _nothing
+    parts = _parts_check(structure)
+
+    def check(value: Any, scope: Scope) -> Findings | None:
+        return joined(defined(value, scope), parts(value, scope))
+
+    return check
+
+
+def _parts_check(structure: StructureDefinition) -> Check:
+    """Returns the check that the parts of a complex extension are among those defined, told by their relative URLs."""
+    urls = [e.fixed[1] for e in structure.elements if e.path == "Extension.extension.url" and e.fixed]
+    names = frozenset(urls)
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        parts = value.get("extension") if type(value) is dict else None
+        result: Findings | None = None
+        for index, part in enumerate(parts if type(parts) is list else ()):
+            url = part.get("url") if type(part) is dict else None
+            if type(url) is str and ":" not in url and url not in names:
+                fault = found("validation.extension-part", url=shown(url), profile=structure.url, expected=listing(names))
+                result = joined(result, at(fault, index, "extension"))
+        return result
+
+    return check
 
 
 def _unknown(url: str, *, is_modifier: bool) -> Check:

@@ -12,29 +12,26 @@ from fhir_server.validation.site import Build, Check, Scope, Site
 def build_fixed(site: Site, _: Build) -> Check | None:
     """Returns the check that a value equals `fixed[x]` exactly."""
     wanted = of_type(site.element.fixed, site.type)
-    if wanted is None:
+    if wanted is None or (site.base and site.base.fixed == site.element.fixed):
         return None
-
-    def check(value: Any, _: Scope) -> Findings | None:
-        if is_same(value, wanted):
-            return None
-        return found("validation.fixed", expected=shown(wanted), found=shown(value), profile=site.profile)
-
-    return check
+    return _comparing(wanted, "validation.fixed", is_same, site.profile)
 
 
 def build_pattern(site: Site, _: Build) -> Check | None:
     """Returns the check that a value has everything that `pattern[x]` has."""
     wanted = of_type(site.element.pattern, site.type)
-    if wanted is None:
+    if wanted is None or (site.base and site.base.pattern == site.element.pattern):
         return None
+    return _comparing(wanted, "validation.pattern", is_match, site.profile)
 
-    def check(value: Any, _: Scope) -> Findings | None:
-        if is_match(value, wanted):
-            return None
-        return found("validation.pattern", expected=shown(wanted, 200), found=shown(value), profile=site.profile)
 
-    return check
+def _comparing(wanted: Any, key: str, test: Callable[[Any, Any], bool], profile: str) -> Check:
+    def fail(value: Any) -> Findings:
+        return found(key, expected=shown(wanted, 200), found=shown(value), profile=profile)
+
+    if isinstance(wanted, str):  # by far the most, and a text equals nothing but a text
+        return lambda value, _: None if value == wanted else fail(value)
+    return lambda value, _: None if test(value, wanted) else fail(value)
 
 
 def build_length(site: Site, _: Build) -> Check | None:
@@ -91,7 +88,7 @@ def ordered(value: Any, limit: Any) -> int | None:
         same_unit = all(value.get(k) == limit.get(k) for k in ("system", "code"))
         return ordered(value.get("value"), limit.get("value")) if same_unit else None
     if _is_number(value) and _is_number(limit):
-        return (value > limit) - (value < limit)
+        return int(value > limit) - int(value < limit)
     if isinstance(value, str) and isinstance(limit, str):
         return _ordered_texts(value, limit)
     return None
@@ -117,7 +114,11 @@ def _instant(text: str) -> datetime | None:
 def is_same(value: Any, wanted: Any) -> bool:
     """Tells whether two JSON values are equal as FHIR sees it: `true` is not 1, and 1.0 is 1.00."""
     if isinstance(wanted, dict):
-        return isinstance(value, dict) and value.keys() == wanted.keys() and all(is_same(value[k], wanted[k]) for k in wanted)
+        return (
+            isinstance(value, dict)
+            and value.keys() == wanted.keys()
+            and all(is_same(value[k], wanted[k]) for k in wanted)
+        )
     if isinstance(wanted, list):
         return isinstance(value, list) and len(value) == len(wanted) and all(map(is_same, value, wanted))
     if _is_number(wanted):

@@ -4,17 +4,97 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, fromstring  # noqa: S405 -- DOCTYPE is refused before parsing
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from fhir_server.validation.report import Findings, found
+from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.site import Scope
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 ELEMENTS = frozenset(
-    "a abbr acronym address article aside b bdi bdo big blockquote br caption cite code col colgroup dd del details dfn "
-    "dir div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main map area mark menu nav "
-    "ol p pre q ruby rb rp rt rtc s samp section small span strike strong sub summary sup table tbody td template tfoot "
-    "th thead time tr tt u ul var wbr".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "address",
+        "article",
+        "aside",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "blockquote",
+        "br",
+        "caption",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "li",
+        "main",
+        "map",
+        "area",
+        "mark",
+        "menu",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "ruby",
+        "rb",
+        "rp",
+        "rt",
+        "rtc",
+        "s",
+        "samp",
+        "section",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "template",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "tr",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "wbr",
+    ]
 )
 LINKS = frozenset({"href", "src", "cite", "longdesc", "background"})
 NARRATIVE_MAX = 4 * 1024 * 1024
@@ -28,7 +108,7 @@ _ACTIVE_STYLE = re.compile(r"url\s*\(|expression\s*\(|@import|javascript:|behavi
 def check_narrative(value: Any, _: Scope) -> Findings | None:
     """Tells whether a value is a narrative's `div`: XHTML that is safe to show."""
     if type(value) is not str:
-        return found("validation.json-type", expected="string", found=type(value).__name__) if value is not None else found("validation.null")
+        return wrong_json(value, "string")
     fault = _fault(value)
     return None if fault is None else found(fault[0], **dict(fault[1:]))
 

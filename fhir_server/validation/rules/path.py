@@ -16,7 +16,9 @@ Steps: TypeAlias = Sequence[tuple[str, str]]
 Match: TypeAlias = Callable[[Any, Scope], bool]
 """Tells whether a value is what is looked for."""
 
-_STEP = re.compile(r"(?P<call>resolve|ofType|extension)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\[x\])?")
+_STEP = re.compile(
+    r"(?P<call>resolve|ofType|extension)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\[x\])?"
+)
 _PART = re.compile(r"(?:[^.(]|\([^)]*\))+")
 
 
@@ -73,7 +75,7 @@ def _member(key: str, inner: Match) -> Match:
     def match(value: Any, scope: Scope) -> bool:
         found = value.get(key) if type(value) is dict else None
         if type(found) is list:
-            for one in found:
+            for one in found:  # noqa: SIM110 -- any() would cost a generator for every item
                 if inner(one, scope):
                     return True
             return False

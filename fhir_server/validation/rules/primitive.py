@@ -4,12 +4,13 @@ Every expression is linear in the length of its input.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from fhir_server.validation.report import Findings, found, shown
+from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.rules.narrative import check_narrative
 from fhir_server.validation.site import Check, Scope
 
@@ -45,22 +46,6 @@ INTEGERS: Mapping[str, tuple[int, int]] = {
     "positiveInt": (1, INT_MAX),
     "unsignedInt": (0, INT_MAX),
 }
-_JSON_NAMES: Mapping[type, str] = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "number",
-    Decimal: "number",
-    type(None): "null",
-}
-
-
-def wrong_json(value: Any, expected: str) -> Findings:
-    """Returns the finding that a value is of another JSON type than expected."""
-    if value is None:
-        return found("validation.null")
-    return found("validation.json-type", expected=expected, found=_JSON_NAMES.get(type(value), type(value).__name__))
 
 
 def check_string(value: Any, _: Scope) -> Findings | None:
@@ -135,7 +120,7 @@ def _by_range(name: str, least: int, most: int) -> Check:
             if least <= value <= most:
                 return None
             return found("validation.number-range", type=name, value=shown(value), min=least, max=most)
-        if type(value) is Decimal:
+        if isinstance(value, Decimal):
             return found("validation.primitive-format", type=name, value=shown(value))
         return wrong_json(value, "number")
 
@@ -144,7 +129,9 @@ def _by_range(name: str, least: int, most: int) -> Check:
 
 def check_decimal(value: Any, _: Scope) -> Findings | None:
     """Tells whether a value is a JSON number."""
-    return None if type(value) is Decimal or type(value) is int else wrong_json(value, "number")
+    if type(value) is int or isinstance(value, Decimal):  # bool is no int here, and a Decimal may know its spelling
+        return None
+    return wrong_json(value, "number")
 
 
 def check_base64(value: Any, _: Scope) -> Findings | None:
@@ -168,4 +155,3 @@ CHECKS: Mapping[str, Check] = {
     **{name: _by_range(name, *limits) for name, limits in INTEGERS.items()},
 }
 """The check of every primitive type of R4."""
-

@@ -6,7 +6,7 @@ from typing import Any
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.report import Findings, at, found, joined, shown, warned
 from fhir_server.validation.rules.bundle import entries_by_url
-from fhir_server.validation.rules.primitive import wrong_json
+from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.site import Build, Check, Scope, deeper
 
 _NO_BUNDLE: Mapping[str, JsonObject] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing
-from fhir_server.validation.rules.primitive import wrong_json
+from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.site import Check, Scope
 
 Field: TypeAlias = tuple[Check, str]

@@ -3,9 +3,10 @@
 See https://hl7.org/fhir/R4/elementdefinition.html#ElementDefinition.type.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fhir_server.fhir.shapes import Canonical
 from fhir_server.validation.report import Findings, found, has_error, listing
 from fhir_server.validation.rules.resource import scope_within
 from fhir_server.validation.site import Build, Check, Key, Scope, Site
@@ -36,7 +37,7 @@ def build_type_profile(site: Site, build: Build) -> Check | None:
     Extensions are left to `rules/extension.py`, which looks every one up by its URL.
     """
     urls = [url for type_ in site.element.types if type_.code == site.type for url in type_.profiles]
-    if not urls or site.type == "Extension":
+    if not urls or site.type == "Extension" or (site.base and site.base.types == site.element.types):
         return None
     checks = {url: check for url in urls if (check := build.profile_check(url))}
     if len(checks) < len(urls):
@@ -45,7 +46,7 @@ def build_type_profile(site: Site, build: Build) -> Check | None:
     return next(iter(checks.values())) if len(checks) == 1 else _any_of(checks, site)
 
 
-def _any_of(checks: dict[str, Check], site: Site) -> Check:
+def _any_of(checks: Mapping[Canonical, Check], site: Site) -> Check:
     def check(value: Any, scope: Scope) -> Findings | None:
         if any(not has_error(one(value, scope)) for one in checks.values()):
             return None
@@ -91,4 +92,6 @@ def _first_met(checks: tuple[tuple[str, Check], ...], value: Any, scope: Scope, 
         return outcomes[0]
     if any(not has_error(outcome) for outcome in outcomes):
         return None
-    return found("validation.profile-none", element=site.place, expected=listing(url for url, _ in checks), profile=site.profile)
+    return found(
+        "validation.profile-none", element=site.place, expected=listing(url for url, _ in checks), profile=site.profile
+    )

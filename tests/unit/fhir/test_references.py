@@ -1,6 +1,13 @@
 import pytest
 
-from fhir_server.fhir.references import ParsedReference, ReferenceKind, local_key, parse_reference, rewrite_links
+from fhir_server.fhir.references import (
+    ParsedReference,
+    ReferenceKind,
+    local_key,
+    parse_reference,
+    rewrite_links,
+    search_key,
+)
 from fhir_server.fhirpath.model import r4_model
 
 OWN = "https://fhir.example/r4"
@@ -51,7 +58,7 @@ def test_a_reference_text_is_taken_apart(text, expected):
     ],
 )
 def test_the_search_key_has_no_version_and_no_base_of_this_server(text, key):
-    assert parse_reference(text, OWN).key == key
+    assert (parse_reference(text, OWN).key, search_key(text, OWN)) == (key, key)
 
 
 def test_only_references_to_this_server_have_a_local_key():

@@ -139,7 +139,7 @@ Id: team-model
 Title: "团队模式"
 Description: "How a team is put together."
 * insert Complete
-* insert Code(1+3+N, "1+3+N", [["One specialist, a core of three, N helpers"]])
+* insert Code(1+3+N, "1+3+N", [["One specialist, a core of three, N further members"]])
 * insert Code(six-tier, "六级服务", "Six tiers")
 * insert Code(four-member, "四人团队", "Four members")
 * insert Code(1+1+1, "1+1+1", [["Grassroots, secondary and tertiary"]])
@@ -429,8 +429,8 @@ Description: "Lifestyle items of the follow-up forms that LOINC has no agreed co
 * insert Complete
 * insert Code(smoking, "日吸烟量", "Cigarettes a day")
 * insert Code(alcohol, "日饮酒量", "Alcohol a day")
-* insert Code(exercise-frequency, "每周运动次数", "Exercise sessions a week")
-* insert Code(exercise-duration, "每次运动时间", "Minutes a session")
+* insert Code(exercise-frequency, "每周运动次数", "Times of exercise a week")
+* insert Code(exercise-duration, "每次运动时间", "Minutes each time")
 * insert Code(exercise, "运动", "Exercise")
 * insert Code(salt, "摄盐情况", "Salt intake")
 

@@ -87,7 +87,7 @@ Profile: FdDownReferral
 Parent: FdReferral
 Id: fd-down-referral
 Title: "下转"
-Description: "Referral back to the grassroots for rehabilitation. A CarePlan is among the supporting information (dn-2). The discharge DocumentReference is must-support and may be absent in this version: grassroots systems keep the discharge summary as text of the return slip, not always as a document."
+Description: "Referral back to the grassroots for rehabilitation. Exactly one CarePlan belongs to the supporting information: dn-2 demands one, and nothing here counts further ones, since that needs the targets of the references. The discharge DocumentReference is must-support and may be absent in this version: grassroots systems keep the discharge summary as text of the return slip, not always as a document."
 * obeys dn-1 and dn-2
 * category = RequestCategoryCS#down-referral
 * supportingInfo 1..*

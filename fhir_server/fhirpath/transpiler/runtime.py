@@ -1,0 +1,392 @@
+"""What generated code calls. Values are JSON; None stands for empty, or inside a list for a primitive without a value."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any
+
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhirpath import quantity, temporal
+from fhir_server.fhirpath.environment import Resolve, clock_now
+from fhir_server.fhirpath.equality import as_quantity, frozen, key
+from fhir_server.fhirpath.errors import not_single
+from fhir_server.fhirpath.narrative import is_narrative
+from fhir_server.fhirpath.nodes import Node
+from fhir_server.fhirpath.operators import computed, in_bounds
+from fhir_server.fhirpath.quantity import Quantity, of_json
+from fhir_server.fhirpath.references import find_target, reference_text, target_type
+from fhir_server.fhirpath.syntax import Value
+from fhir_server.fhirpath.temporal import DATE, Temporal, of_datetime, parse_date
+from fhir_server.fhirpath.units import measure_of
+
+Items = Sequence[Any]
+
+
+class Malformed(Exception):
+    """The JSON is not what its types promise, or a rare case was met: the evaluator decides."""
+
+
+MALFORMED = (Malformed, AttributeError, TypeError, KeyError, IndexError, ValueError)
+"""What generated code may raise on JSON of another shape than R4's."""
+
+
+# navigation: from one object, or from a list of objects
+
+
+def has(parent: JsonObject, key: str, sibling: str) -> bool:
+    """Tells whether a primitive is there, with a value or only with extensions."""
+    return parent.get(key) is not None or parent.get(sibling) is not None
+
+
+def items(parent: JsonObject, key: str, sibling: str) -> Items:
+    """Returns the primitive as a list of none or one."""
+    value = parent.get(key)
+    return (value,) if value is not None or parent.get(sibling) is not None else ()
+
+
+def texts(parent: JsonObject, key: str, sibling: str) -> Items:
+    """Returns a repeating primitive, None where an item has only extensions."""
+    values: Items = parent.get(key) or ()
+    if sibling not in parent and None not in values:
+        return values
+    pairs = zip_longest(values, parent[sibling] if sibling in parent else ())
+    return [value for value, own in pairs if value is not None or own is not None]
+
+
+def singles(parents: Items, key: str) -> Items:
+    """Returns the objects at `key` of all parents."""
+    return [v for v in [p.get(key) for p in parents] if v is not None]
+
+
+def lists(parents: Items, key: str) -> Items:
+    """Returns the objects of the arrays at `key` of all parents."""
+    return [v for p in parents for v in p.get(key) or ()]
+
+
+def single_texts(parents: Items, key: str, sibling: str) -> Items:
+    """Returns the primitives at `key` of all parents."""
+    return [v for p in parents for v in items(p, key, sibling)]
+
+
+def list_texts(parents: Items, key: str, sibling: str) -> Items:
+    """Returns the repeating primitives at `key` of all parents."""
+    return [v for p in parents for v in texts(p, key, sibling)]
+
+
+def choice(parent: JsonObject, keys: Mapping[str, str]) -> Any:
+    """Returns the value of whichever key of a choice element is present."""
+    for key in parent:
+        if key in keys:
+            return parent[key]
+    return None
+
+
+def has_choice(parent: JsonObject, keys: Mapping[str, str]) -> bool:
+    """Tells whether a choice element is present, with a value or only with extensions."""
+    return any((k if k[0] != "_" else k[1:]) in keys for k in parent)
+
+
+def choices(parents: Items, keys: Mapping[str, str]) -> Items:
+    """Returns the choice elements of all parents."""
+    return [p.get(_present(p, keys)) for p in parents if has_choice(p, keys)]
+
+
+def choice_pairs(parents: Items, keys: Mapping[str, str]) -> list[tuple[Any, str]]:
+    """Returns the choice elements of all parents that have a value, each with its type."""
+    return [(p[k], keys[k]) for p in parents for k in p if k in keys]
+
+
+def _present(parent: JsonObject, keys: Mapping[str, str]) -> str:
+    return next((k for k in parent if k in keys), "")
+
+
+def untyped(parents: Items, key: str) -> Items:
+    """Returns whatever stands at `key` of those parents that are objects."""
+    found: list[Any] = []
+    for parent in parents:
+        if type(parent) is dict and key in parent:
+            value = parent[key]
+            found.extend(value) if type(value) is list else found.append(value)
+    return found
+
+
+def children(parent: JsonObject) -> list[Any]:
+    """Returns the children of an object, siblings joined with their primitives."""
+    found: list[Any] = []
+    for key in dict.fromkeys(k.lstrip("_") for k in parent if k != "resourceType"):
+        value, sibling = parent.get(key), parent.get("_" + key)
+        if type(value) is list or type(sibling) is list:
+            found.extend(texts(parent, key, "_" + key))
+        elif value is not None or sibling is not None:
+            found.append(value)
+    return found
+
+
+def descendants(parent: JsonObject) -> list[Any]:
+    """Returns all objects and primitives below an object.
+
+    Raises:
+        Malformed: there are primitives with extensions, whose parts only the evaluator sees.
+    """
+    found: list[Any] = []
+    level = children(parent)
+    while level:
+        found.extend(level)
+        objects = [v for v in level if type(v) is dict]
+        if any(k[0] == "_" for o in objects for k in o):
+            raise Malformed
+        level = [child for o in objects for child in children(o)]
+    return found
+
+
+def extensions(parents: Items, url: str) -> Items:
+    """Returns the extensions of all parents that have this URL."""
+    return [e for p in parents for e in p.get("extension") or () if e.get("url") == url]
+
+
+def own_extensions(parent: JsonObject, sibling: str, url: str) -> Items:
+    """Returns the extensions with this URL of a primitive, single or repeating."""
+    own = parent.get(sibling)
+    return extensions([s for s in own if s] if type(own) is list else (own,) if own else (), url)
+
+
+# cardinality
+
+
+def one(found: Items) -> Any:
+    """Returns the only item, or None.
+
+    Raises:
+        EvaluationError: several items.
+    """
+    if len(found) > 1:
+        raise not_single("an operation", len(found))
+    return found[0] if found else None
+
+
+def optional(value: Any) -> Items:
+    """Returns a value as a list of none or one."""
+    return () if value is None else (value,)
+
+
+def at(found: Items, index: int) -> Any:
+    """Returns the item at a 0-based place, or None."""
+    return found[index] if 0 <= index < len(found) else None
+
+
+def last(found: Items) -> Any:
+    """Returns the last item, or None."""
+    return found[-1] if found else None
+
+
+# equality and order
+
+
+def same(a: Any, b: Any) -> bool | None:
+    """Returns whether two texts, numbers or booleans are equal."""
+    return None if a is None or b is None else a == b
+
+
+def same_object(a: Any, b: Any) -> bool | None:
+    """Returns whether two objects are equal."""
+    return None if a is None or b is None else frozen(a) == frozen(b)
+
+
+def same_moment(a: Any, b: Any) -> bool | None:
+    """Returns whether two dates or date-times are equal; None where precision leaves it open."""
+    order = moment_order(a, b)
+    return None if order is None else order == 0
+
+
+def same_quantity(a: Any, b: Any) -> bool | None:
+    """Returns whether two quantities or numbers are equal."""
+    x, y = _quantity(a), _quantity(b)
+    return None if x is None or y is None else quantity.equals(x, y, measure_of)
+
+
+def same_lists(a: Items, b: Items, same: Callable[[Any, Any], bool | None]) -> bool | None:
+    """Returns whether two lists have equal items in equal order; None when one is empty."""
+    if not a or not b:
+        return None
+    if len(a) != len(b):
+        return False
+    found = {same(x, y) for x, y in zip(a, b, strict=True)}
+    return False if False in found else None if None in found else True
+
+
+def number_order(a: Any, b: Any) -> int | None:
+    """Returns -1, 0, 1 or None, for two numbers or two texts."""
+    if a is None or b is None:
+        return None
+    return (a > b) - (a < b)
+
+
+def moment_order(a: Any, b: Any) -> int | None:
+    """Returns -1, 0, 1 or None, for two dates or date-times."""
+    if a is None or b is None:
+        return None
+    return temporal.compare(moment(a), moment(b))
+
+
+def quantity_order(a: Any, b: Any) -> int | None:
+    """Returns -1, 0, 1 or None, for two quantities or numbers."""
+    x, y = _quantity(a), _quantity(b)
+    return None if x is None or y is None else quantity.compare(x, y, measure_of)
+
+
+def moment(value: Any) -> Any:
+    """Returns the parsed date or date-time; None stays None.
+
+    Raises:
+        Malformed: not a date.
+    """
+    if type(value) is not str:
+        return value
+    parsed = parse_date(value)
+    if parsed is None:
+        raise Malformed
+    return parsed
+
+
+def _quantity(value: Any) -> Quantity | None:
+    return of_json(value) if type(value) is dict else as_quantity(value)
+
+
+def quantity_value(value: Any) -> Quantity | None:
+    """Returns the System quantity of a FHIR one; None stays None."""
+    return of_json(value) if type(value) is dict else value
+
+
+def is_in(item: Any, found: Items) -> bool | None:
+    """Returns whether a text, number or boolean is among the items."""
+    return None if item is None else item in found
+
+
+def _identities(found: Items) -> list[Any]:
+    if None in found:
+        raise Malformed
+    return [frozen(v) for v in found]
+
+
+
+def distinct(found: Items) -> Items:
+    """Returns the items without repetitions."""
+    kept: dict[Any, Any] = {}
+    for identity, value in zip(_identities(found), found, strict=True):
+        kept.setdefault(identity, value)
+    return list(kept.values())
+
+
+def is_distinct(found: Items) -> bool:
+    """Tells whether no item is there twice."""
+    return len(set(_identities(found))) == len(found)
+
+
+def intersection(found: Items, other: Items) -> Items:
+    """Returns the items that are in both, without repetitions."""
+    wanted = set(_identities(other))
+    return distinct([v for v in found if frozen(v) in wanted])
+
+
+def union(found: Items, other: Items) -> Items:
+    """Returns the items of both, without repetitions."""
+    return distinct([*found, *other])
+
+
+# strings, numbers, dates
+
+
+def on_text(function: Callable[..., Any], *texts: Any) -> Any:
+    """Returns what a string function says; None when any text is empty.
+
+    Raises:
+        Malformed: a value that is no text.
+    """
+    for text in texts:
+        if text is None:
+            return None
+        if type(text) is not str:
+            raise Malformed
+    result = function(*texts)
+    return None if result is None else in_bounds(result)
+
+
+def matches(text: Any, pattern: re.Pattern[str]) -> bool | None:
+    """Returns whether a part of the text matches a compiled pattern."""
+    return None if text is None else pattern.search(text) is not None
+
+
+def part(function: Callable[..., str | None], text: Any, *numbers: Any) -> str | None:
+    """Returns a substring; None when the text or a number is empty."""
+    return None if text is None or None in numbers else function(text, *numbers)
+
+
+def joined(a: Any, b: Any) -> str:
+    """Returns two texts as one; an empty one counts as the empty text."""
+    return str(in_bounds((a or "") + (b or "")))
+
+
+def arithmetic(compute: Callable[..., Value | None], a: Any, b: Any) -> Value | None:
+    """Returns the result of an arithmetic operator; None when either side is empty."""
+    return None if a is None or b is None else computed(compute, a, b, measure_of)
+
+
+def converted(convert: Callable[[Any], Any], value: Any) -> Any:
+    """Returns the conversion of a value; None stays None."""
+    return None if value is None else convert(value)
+
+
+def folded(found: Items, start: Any, step: Callable[[Any, Any], Any]) -> Any:
+    """Returns the total after every item: `step(item, total)`."""
+    total = start
+    for item in found:
+        total = step(item, total)
+    return total
+
+
+def narrative(text: Any) -> bool | None:
+    """Returns whether a text is narrative as FHIR wants it."""
+    return None if text is None else is_narrative(text)
+
+
+def today(now: datetime | None) -> Temporal:
+    """Returns the day of `now`, or of the clock."""
+    at_ = now or clock_now()
+    return Temporal(DATE, (at_.year, at_.month, at_.day))
+
+
+def now_moment(now: datetime | None) -> Temporal:
+    """Returns `now`, or what the clock says."""
+    return of_datetime(now or clock_now())
+
+
+def resolved(found: Items, root: JsonObject, resolve: Resolve | None, types: frozenset[str]) -> Items:
+    """Returns the targets of references; one that is not found stands as a bare resource of the type in its text."""
+    targets = []
+    for value in found:
+        text = reference_text(value)
+        target = find_target(text, root, resolve) if text else None
+        if target is None and (type_ := target_type(value)) in types:
+            target = {"resourceType": type_}
+        if target is not None:
+            targets.append(target)
+    return targets
+
+
+# results of a search expression
+
+
+def joined_pairs(a: list[tuple[Any, str]], b: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """Returns the typed results of both sides of a union, without repetitions."""
+    if len(a) + len(b) < 2:
+        return a or b
+    found: dict[Any, tuple[Any, str]] = {}
+    for pair in (*a, *b):
+        found.setdefault(key(Node(*pair), measure_of), pair)
+    return list(found.values())
+
+
+def resource_pairs(found: Iterable[JsonObject]) -> list[tuple[Any, str]]:
+    """Returns resources, each with its own type."""
+    return [(v, v["resourceType"]) for v in found]
