@@ -21,7 +21,9 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on; anything but loopback needs --insecure.")
     port: int = _setting(8080, "TCP port to listen on.")
     base_url: str = _setting("", "Public base URL of the FHIR endpoint; empty means what the client addressed.")
-    canonical_base: str = _setting("http://jtys.example/fhir", "Canonical base of our own profiles, code systems and identifiers.")
+    canonical_base: str = _setting(
+        "http://jtys.example/fhir", "Canonical base of our own profiles, code systems and identifiers."
+    )
     zone: str = _setting("Asia/Shanghai", "Time zone of dates and times that carry no offset.")
     validation: str = _setting("enforce", "What a write does with invalid resources: off, report or enforce.")
     max_body_bytes: int = _setting(10_000_000, "Largest request body, in bytes.")

@@ -42,8 +42,14 @@ def examples(fhir: str) -> list[tuple[str, str]]:
     asks = [
         ("what the server can do", "metadata"),
         ("residents of the most common surname", "Patient?name=" + urllib.parse.quote("王")),
-        ("one resident's blood pressure, newest first", f"Observation?patient={patient.partition('/')[2]}&code=85354-9&_sort=-date"),
-        ("contracts in force, with their residents", "EpisodeOfCare?status=active&_include=EpisodeOfCare:patient&_count=5"),
+        (
+            "one resident's blood pressure, newest first",
+            f"Observation?patient={patient.partition('/')[2]}&code=85354-9&_sort=-date",
+        ),
+        (
+            "contracts in force, with their residents",
+            "EpisodeOfCare?status=active&_include=EpisodeOfCare:patient&_count=5",
+        ),
         ("referrals up to the hospital", "ServiceRequest?category=up-referral&_include=ServiceRequest:subject"),
     ]
     return [(what, f"{fhir}/{path}") for what, path in asks]

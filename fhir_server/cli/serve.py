@@ -13,9 +13,13 @@ from fhir_server.settings import Settings
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="TCP port. [default: 8080]")] = None,
-    store: Annotated[str | None, typer.Option(help="sqlite:///PATH or sqlite:///:memory:. [default: sqlite:///fhir.db]")] = None,
+    store: Annotated[
+        str | None, typer.Option(help="sqlite:///PATH or sqlite:///:memory:. [default: sqlite:///fhir.db]")
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="Public URL of the FHIR endpoint, behind a proxy.")] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Listen on a non-loopback address although nobody has to sign in.")] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen on a non-loopback address although nobody has to sign in.")
+    ] = False,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
 ) -> None:
     """Serve FHIR R4 at http://HOST:PORT/fhir until interrupted.

@@ -12,7 +12,9 @@ from fhir_server.settings import Settings
 
 def validate(
     files: Annotated[list[Path], typer.Argument(help="Resources as JSON, one a file, or NDJSON; - is standard input.")],
-    profile: Annotated[list[str] | None, typer.Option(help="Profile URL to meet besides meta.profile; repeatable.")] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option(help="Profile URL to meet besides meta.profile; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one OperationOutcome a resource, one a line.")] = False,
 ) -> None:
     """Validate resources against R4 and their profiles; exit code 1 when there are errors.

@@ -29,8 +29,16 @@ def load_definitions(*, packages: Sequence[Path] = (), base: str = DEFAULT_BASE)
         DefinitionError: definitions are wrong; one issue for each finding, with file and path.
         FileNotFoundError: the installation is incomplete.
     """
+    return read_definitions(Places(data_folder("profiles"), data_folder("conformance"), packages), base)
+
+
+def read_definitions(places: Places, base: str) -> Definitions:
+    """Returns the definitions that lie at the given places, as `load_definitions` does.
+
+    Raises:
+        DefinitionError: definitions are wrong; one issue for each finding, with file and path.
+    """
     findings = Findings()
-    places = Places(data_folder("profiles"), data_folder("conformance"), packages)
     library = read_library(places, base, findings)
     structures = _build_structures(library, findings)
     _check_references(structures, library, base, findings)

@@ -7,7 +7,7 @@ keys are refused, and so is nesting deeper than `MAX_DEPTH`.
 import json
 import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -27,7 +27,8 @@ class SpelledDecimal(Decimal):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> "SpelledDecimal":
+    def __new__(cls, text: str) -> Self:
+        """Returns the number that `text` spells."""
         number = super().__new__(cls, text)
         number.text = text
         return number

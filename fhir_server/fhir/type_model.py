@@ -1,9 +1,7 @@
 """The navigation model of FHIR types: which JSON properties each type has, https://hl7.org/fhir/R4/json.html.
 
-    model.properties["Patient"]["birthDate"]            -> Property("date", is_array=False, choice=None)
-    model.properties["Observation"]["valueQuantity"]    -> Property("Quantity", False, choice="value")
-    model.properties["Patient.contact"]["name"]         -> Property("HumanName", False, None)     backbone element
-    model.properties["Questionnaire.item"]["item"]      -> Property("Questionnaire.item", True, None)
+`properties["Patient"]["birthDate"]` is `Property("date", False, None)`, `properties["Observation"]["valueQuantity"]` is
+`Property("Quantity", False, "value")`; backbone elements go by their path: `properties["Patient.contact"]["name"]`.
 """
 
 from collections.abc import Mapping

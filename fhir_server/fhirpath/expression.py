@@ -13,6 +13,9 @@ from fhir_server.fhirpath.evaluator import build
 from fhir_server.fhirpath.nodes import Collection, Node, fhir_type, of_json_value, plain, system_type
 from fhir_server.fhirpath.parser import MAX_DEPTH
 from fhir_server.fhirpath.singletons import truth_of
+from fhir_server.fhirpath.transpiler import generate
+from fhir_server.fhirpath.transpiler.code import Unsupported
+from fhir_server.fhirpath.transpiler.runtime import MALFORMED
 from fhir_server.fhirpath.units import Units, measure_of
 
 Predicate = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
@@ -89,7 +92,10 @@ class Expression:
         Raises:
             EvaluationError: the expression cannot be evaluated on this input.
         """
-        return (self._predicate or self._compiled_predicate())(focus, resource, root, now)
+        try:
+            return (self._predicate or self._compiled_predicate())(focus, resource, root, now)
+        except MALFORMED:
+            return self._evaluated_test(focus, resource, root, now)
 
     def nodes(self, resource: JsonObject, *, resolve: Resolve | None = None) -> list[tuple[Any, str]]:
         """Returns the results for a search index: each JSON value with its FHIR type, choices resolved.
@@ -99,7 +105,10 @@ class Expression:
         Raises:
             EvaluationError: the expression cannot be evaluated on this input.
         """
-        return (self._extract or self._compiled_extract())(resource, resolve)
+        try:
+            return (self._extract or self._compiled_extract())(resource, resolve)
+        except MALFORMED:
+            return self._evaluated_nodes(resource, resolve)
 
     def _node(self, value: Any) -> Node:
         if self.type is None and type(value) is not dict:
@@ -114,11 +123,17 @@ class Expression:
             raise too_costly("evaluation", MAX_DEPTH, "levels") from None
 
     def _compiled_predicate(self) -> Predicate:
-        self._predicate = self._evaluated_test
+        try:
+            self._predicate = generate.predicate(self.tree, self.type or "", self.model)
+        except Unsupported:
+            self._predicate = self._evaluated_test
         return self._predicate
 
     def _compiled_extract(self) -> Extractor:
-        self._extract = self._evaluated_nodes
+        try:
+            self._extract = generate.extractor(self.tree, self.type or "", self.model)
+        except Unsupported:
+            self._extract = self._evaluated_nodes
         return self._extract
 
     def _evaluated_test(self, focus: Any, resource: JsonObject, root: JsonObject, now: datetime | None) -> bool:

@@ -54,31 +54,41 @@ async def route(parts: Parts, request: FhirRequest) -> FhirResponse:
     Raises:
         FhirError: whatever stops the request.
     """
-    match request.path:
-        case ():
-            return await _on_base(parts, request)
-        case ("metadata",):
-            _verb(request, {"GET": "capabilities"})
-            return await capabilities(parts, request)
-        case (*_, name) if name.startswith("$") and len(request.path) < 4:
-            return await _operate(parts, request, name.removeprefix("$"))
+    path = request.path
+    if not path:
+        return await _on_base(parts, request)
+    if path == ("metadata",):
+        _verb(request, {"GET": "capabilities"})
+        return await capabilities(parts, request)
+    if path[-1].startswith("$") and len(path) < 4:
+        return await _operate(parts, request, path[-1].removeprefix("$"))
+    return await _interact(parts, request, *_place_of(path))
+
+
+def _place_of(path: tuple[str, ...]) -> tuple[Verbs, list[str]]:
+    """Returns what can be done at a path below a type, and the names in it.
+
+    Raises:
+        NotFound: R4 has no such path.
+    """
+    match path:
         case (type_,):
-            return await _interact(parts, request, ON_TYPE, type_)
+            return ON_TYPE, [type_]
         case (type_, "_search"):
-            return await _interact(parts, request, ON_SEARCH, type_)
+            return ON_SEARCH, [type_]
         case (type_, id_):
-            return await _interact(parts, request, ON_INSTANCE, type_, id_)
+            return ON_INSTANCE, [type_, id_]
         case (type_, id_, "_history"):
-            return await _interact(parts, request, ON_HISTORY, type_, id_)
+            return ON_HISTORY, [type_, id_]
         case (type_, id_, "_history", version):
-            return await _interact(parts, request, ON_VERSION, type_, id_, version)
-    raise NotFound.of("rest.route-unknown", path="/" + "/".join(request.path))
+            return ON_VERSION, [type_, id_, version]
+    raise NotFound.of("rest.route-unknown", path="/" + "/".join(path))
 
 
-async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, type_: str, *names: str) -> FhirResponse:
-    offered = parts.support(type_).interactions
+async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, names: list[str]) -> FhirResponse:
+    offered = parts.support(names[0]).interactions
     here = {verb: run for verb, (name, run) in verbs.items() if name in offered}
-    return await here[_verb(request, here)](parts, request, type_, *names)
+    return await here[_verb(request, here)](parts, request, *names)
 
 
 async def _on_base(parts: Parts, request: FhirRequest) -> FhirResponse:

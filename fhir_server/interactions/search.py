@@ -38,7 +38,12 @@ async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     async with parts.store.snapshot() as snapshot:
         page = await snapshot.search(_asked(parsed), cursor)
         extra = await included(parts, snapshot, parsed.includes, page.matches, request.base)
-    return FhirResponse(200, _bundle(parts, request, type_, parsed, page, extra))
+    links = _links(parts, request, parsed, page)
+    entries = [_entry(request.base, v, "match") for v in page.matches]
+    entries += [_entry(request.base, v, "include") for v in extra]
+    if parsed.issues:
+        entries.append(_outcome_entry(request, parsed.issues))
+    return FhirResponse(200, bundle_bytes("searchset", entries, links, total=page.total))
 
 
 async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -78,24 +83,13 @@ def _fingerprint(type_: str, used: Pairs) -> str:
     return type_ + "?" + "&".join(f"{k}={v}" for k, v in used)
 
 
-def _bundle(
-    parts: Parts,
-    request: FhirRequest,
-    type_: str,
-    parsed: ParsedSearch,
-    page: Page,
-    extra: Sequence[StoredVersion],
-) -> bytes:
+def _links(parts: Parts, request: FhirRequest, parsed: ParsedSearch, page: Page) -> list[Link]:
     links = [Link("self", self_url(request, parsed.used))]
     if page.next is not None:
         token = PageToken(page.next.moment, page.next.values, page.next.id)
-        text = parts.pages.write(token, _fingerprint(type_, parsed.used))
+        text = parts.pages.write(token, _fingerprint(request.path[0], parsed.used))
         links.append(Link("next", self_url(request, [*parsed.used, (PAGE, text)])))
-    entries = [_entry(request.base, v, "match") for v in page.matches]
-    entries += [_entry(request.base, v, "include") for v in extra]
-    if parsed.issues:
-        entries.append(_outcome_entry(request, parsed.issues))
-    return bundle_bytes("searchset", entries, links, total=page.total)
+    return links
 
 
 def _entry(base: str, version: StoredVersion, mode: str) -> BundleEntry:

@@ -34,6 +34,16 @@ from fhir_server.store.contract import Delete, Key, Put, Snapshot, StoredVersion
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to store everything: the moment it looks at and the instant that the new versions get."""
+
+    parts: Parts
+    request: FhirRequest
+    snapshot: Snapshot
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One writing entry with the resource it is about. `existing` is what a conditional create found."""
 
@@ -57,7 +67,7 @@ async def transaction(parts: Parts, request: FhirRequest, bundle: JsonObject) ->
         steps = [await _step(parts, snapshot, e) for e in writing]
         _refuse_same_target(steps)
         drafts = await _drafts(parts, snapshot, steps)
-        return await _commit(parts, request, snapshot, steps, drafts, now)
+        return await _commit(Attempt(parts, request, snapshot, now), steps, drafts)
 
     answers = await repeat_on_lost_race(parts, attempt)
     for entry in entries:
@@ -173,25 +183,19 @@ async def _conditional_targets(parts: Parts, snapshot: Snapshot, resource: JsonO
     return targets
 
 
-async def _commit(
-    parts: Parts,
-    request: FhirRequest,
-    snapshot: Snapshot,
-    steps: Sequence[Step],
-    drafts: dict[int, Draft],
-    now: datetime,
-) -> dict[int, BundleEntry]:
+async def _commit(this: Attempt, steps: Sequence[Step], drafts: dict[int, Draft]) -> dict[int, BundleEntry]:
+    request = this.request
     answers: dict[int, BundleEntry] = {}
     writes: list[tuple[Step, Put | Delete, int]] = []
     for step in steps:
-        planned = await _plan(parts, snapshot, step, drafts.get(step.entry.index), now)
+        planned = await _plan(this, step, drafts.get(step.entry.index))
         if isinstance(planned, StoredVersion):
             answers[step.entry.index] = answer_entry(request.base, written(request, planned, 200))
         elif planned is None:
             answers[step.entry.index] = answer_entry(request.base, FhirResponse(204))
         else:
             writes.append((step, *planned))
-    stored = await parts.store.commit([w for _, w, _ in writes], now) if writes else ()
+    stored = await this.parts.store.commit([w for _, w, _ in writes], this.now) if writes else ()
     for (step, _, status), version in zip(writes, stored, strict=True):
         answers[step.entry.index] = answer_entry(request.base, written(_quiet(request), version, status))
     return answers
@@ -204,19 +208,17 @@ def _quiet(request: FhirRequest) -> FhirRequest:
     return replace(request, headers={**request.headers, "prefer": "return=minimal"})
 
 
-async def _plan(
-    parts: Parts, snapshot: Snapshot, step: Step, draft: Draft | None, now: datetime
-) -> StoredVersion | tuple[Put | Delete, int] | None:
+async def _plan(this: Attempt, step: Step, draft: Draft | None) -> StoredVersion | tuple[Put | Delete, int] | None:
     """Returns the write with its status, the version that stays as it is, or None when nothing is there to delete."""
     if step.existing is not None:
         return step.existing
-    current = await snapshot.read(step.key)
+    current = await this.snapshot.read(step.key)
     alive = current is not None and current.body is not None
     if draft is None:
         wanted = step.entry.headers.get("if-match")
         check_if_match(step.key, wanted and wanted.removeprefix("W/").strip('"'), current)
         return (Delete(step.key, current.version), 204) if alive and current is not None else None
-    planned = plan_put(parts, draft, current, now)
+    planned = plan_put(this.parts, draft, current, this.now)
     if isinstance(planned, Unchanged):
         return planned.stored
     return planned, 200 if alive else 201

@@ -7,7 +7,6 @@ from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.conditions import compile_condition
-from fhir_server.mapping.ids import derived_id
 from fhir_server.mapping.record import Code, Unverified, plain
 from fhir_server.mapping.tables import CodeTable, build_table, display_of
 from fhir_server.mapping.template import (
@@ -178,7 +177,7 @@ def _reference(entry: JsonObject, context: Context) -> Node:
         text = "" if display is None else _words(display.get(scope))
         found = {"display": text} if text else {}
         if all(key):
-            return {"reference": f"{type_}/{derived_id(scope.namespace, entity, key)}"} | found
+            return {"reference": f"{type_}/{scope.ids.of(entity, key)}"} | found
         return {"type": type_} | found if found else None
 
     paths = [a.path for a in (*keys, display) if a is not None]
@@ -237,7 +236,7 @@ def _each(entry: JsonObject, context: Context) -> Node:
 
     def build(scope: Scope) -> list[Any] | None:
         lines = access.get(scope) or ()
-        made = [inner.build(Scope(scope.values, line, scope.references, scope.namespace)) for line in lines]
+        made = [inner.build(Scope(scope.values, line, scope.references, scope.ids)) for line in lines]
         return [m for m in made if m is not None] or None
 
     return Node(build, inner.fields | {access.path}, items=(inner,))

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import sha1
 
 SEPARATOR = "\x1f"
@@ -22,3 +23,19 @@ def derived_id(namespace: bytes, entity: str, key: Sequence[str]) -> str:
     text = digest.hex()
     variant = "89ab"[digest[8] >> 4 & 3]
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The ids of one source system, remembered while one record is mapped: a record names its resident twenty times."""
+
+    namespace: bytes
+    _known: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def of(self, entity: str, key: Sequence[str]) -> str:
+        """Returns the derived id of an entity with that key."""
+        name = (entity, *key)
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = derived_id(self.namespace, entity, key)
+        return found

@@ -9,7 +9,7 @@ from fhir_server.errors import Issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.directives import key_text
 from fhir_server.mapping.findings import at_place
-from fhir_server.mapping.ids import derived_id
+from fhir_server.mapping.ids import Ids
 from fhir_server.mapping.plan import Plan, ResourcePlan
 from fhir_server.mapping.provenance import provenance_of
 from fhir_server.mapping.record import FormRecord
@@ -58,17 +58,18 @@ def run(plan: Plan, record: FormRecord, now: datetime) -> MapResult:
     `now` is the Provenance's instant. Costs about half a millisecond for 25 resources.
     """
     unused = tuple(name for name in record.values if name not in plan.used)
-    instances = _instances(plan, record)
+    ids = Ids(plan.namespace)
+    instances = _instances(plan, record, ids)
     if isinstance(instances, Issue):
         return MapResult(None, (instances,), unused)
     references: dict[str, list[str]] = {}
     for one in instances:
         references.setdefault(one.plan.name, []).append(one.reference)
-    built = [(one, made) for one in instances if (made := _built(one, plan, record, references)) is not None]
+    built = [(one, made) for one in instances if (made := _built(one, plan, Scope(record.values, one.line, references, ids))) is not None]
     single = [(one, made) for one, made in built if not one.plan.collect]
     collected = tuple((one.plan.name, made) for one, made in built if one.plan.collect)
     resources = [made for _, made in single]
-    key = _record_key(plan, record)
+    key = record_key(plan, record)
     provenance = provenance_of(plan, record, key, [one.reference for one, _ in built], now)
     bundle = bundle_of([*resources, provenance])
     return MapResult(bundle, (), unused, tuple(one.made for one, _ in single), collected)
@@ -88,36 +89,41 @@ def _entry(resource: JsonObject) -> JsonObject:
     }
 
 
-def _record_key(plan: Plan, record: FormRecord) -> tuple[str, ...]:
+def record_key(plan: Plan, record: FormRecord) -> tuple[str, ...]:
+    """Returns what identifies a record: its key, or its fallback key when a part of that is empty; parts may be empty."""
     key = tuple(key_text(record.values.get(name)) for name in plan.form.key)
     return key if all(key) else tuple(key_text(record.values.get(name)) for name in plan.form.key_fallback)
 
 
-def _instances(plan: Plan, record: FormRecord) -> list[_Instance] | Issue:
+def _instances(plan: Plan, record: FormRecord, ids: Ids) -> list[_Instance] | Issue:
     """The resources that this record makes, with their ids; an issue when the record has no key."""
-    if not (key := _record_key(plan, record)) or not all(key):
+    if not (key := record_key(plan, record)) or not all(key):
         label = "、".join(plan.form.fields[name].label for name in plan.form.key)
         return at_place("mapping.key-missing", record, plan.form.key[0], label=label)
     found: list[_Instance] = []
     for resource in plan.resources:
-        found += _of_resource(resource, plan, record)
+        found += _of_resource(resource, Scope(record.values, None, {}, ids))
     return found
 
 
-def _of_resource(resource: ResourcePlan, plan: Plan, record: FormRecord) -> list[_Instance]:
-    scope = Scope(record.values, None, {}, plan.namespace)
-    lines = [None] if resource.each is None else resource.each.get(scope) or ()
+def _of_resource(resource: ResourcePlan, scope: Scope) -> list[_Instance]:
+    if resource.each is None:
+        key = _key(resource, scope) if resource.when.test(scope) else ()
+        return [_instance(resource, 0, None, key, scope.ids)] if key else []
     found: list[_Instance] = []
     seen: dict[tuple[str, ...], int] = {}
-    for number, line in enumerate(lines, 1):
-        scope = Scope(record.values, line, {}, plan.namespace)
-        key = _key(resource, scope) if resource.when.test(scope) else ()
+    for number, line in enumerate(resource.each.get(scope) or (), 1):
+        inner = Scope(scope.values, line, {}, scope.ids)
+        key = _key(resource, inner) if resource.when.test(inner) else ()
         if key:
             seen[key] = seen.get(key, 0) + 1
             key = key if seen[key] == 1 else (*key, f"#{seen[key]}")
-            made = Made(resource.name, number if resource.each else 0)
-            found.append(_Instance(resource, made, line, key, derived_id(plan.namespace, resource.entity, key)))
+            found.append(_instance(resource, number, line, key, scope.ids))
     return found
+
+
+def _instance(resource: ResourcePlan, number: int, line: Any, key: tuple[str, ...], ids: Ids) -> _Instance:
+    return _Instance(resource, Made(resource.name, number), line, key, ids.of(resource.entity, key))
 
 
 def _key(resource: ResourcePlan, scope: Scope) -> tuple[str, ...]:
@@ -136,14 +142,15 @@ def _line_part(resource: ResourcePlan) -> Sequence[Any]:
     return [a for a in resource.key if resource.each and a.path.startswith(resource.each.path)]
 
 
-def _built(one: _Instance, plan: Plan, record: FormRecord, references: dict[str, list[str]]) -> JsonObject | None:
-    body = one.plan.body.build(Scope(record.values, one.line, references, plan.namespace))
+def _built(one: _Instance, plan: Plan, scope: Scope) -> JsonObject | None:
+    body = one.plan.body.build(scope)
     if body is None:
         return None
-    meta = {"source": plan.meta_source} | body.pop("meta", {})
-    found: JsonObject = {"resourceType": one.plan.type, "id": one.id, "meta": meta}
+    found: JsonObject = {"resourceType": one.plan.type, "id": one.id}
+    found["meta"] = {"source": plan.meta_source} | body.pop("meta", {})
     if one.plan.identifier_system:
         own = {"system": one.plan.identifier_system, "value": "#".join(one.key).replace("##", "#")}
         others = [i for i in body.pop("identifier", ()) if i != own]
         found["identifier"] = [own, *others]
-    return found | body
+    found.update(body)
+    return found

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.form import Field, Form
+from fhir_server.mapping.ids import Ids
 from fhir_server.mapping.record import plain
 from fhir_server.mapping.tables import CodeTable
 from fhir_server.mapping.yaml_files import BrokenMapping
@@ -16,12 +17,12 @@ _FIELD = re.compile(r"=(\.?[A-Za-z]\w*|\.)")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a template reads: the record's values, the current line of `each`, references by resource name, id namespace."""
+    """What a template reads: the record's values, the current line of `each`, references by resource name, and ids."""
 
     values: JsonObject
     line: Any
     references: Mapping[str, list[str]]
-    namespace: bytes
+    ids: Ids
 
 
 Build = Callable[[Scope], Any]

@@ -40,7 +40,13 @@ class Stored:
         """`rejected`, `created`, `updated` or `unchanged`, of the record as a whole."""
         if self.issues:
             return "rejected"
-        return "created" if self.created and not self.updated else "updated" if self.created + self.updated else "unchanged"
+        return (
+            "created"
+            if self.created and not self.updated
+            else "updated"
+            if self.created + self.updated
+            else "unchanged"
+        )
 
 
 class Sink(Protocol):
@@ -161,5 +167,3 @@ class StoreSink:
             outcome.created += 1
         else:
             outcome.updated += 1
-
-

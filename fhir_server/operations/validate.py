@@ -41,7 +41,9 @@ async def validate(parts: Parts, request: FhirRequest, target: Target) -> FhirRe
     resource = asked.resource if asked.resource is not None else await _stored(parts, target)
     _check_asked(parts, asked, resource, target)
     issues = [] if asked.mode == "delete" else parts.validator.check(resource, profiles=asked.profiles)
-    outcome = operation_outcome([*_id_issues(asked, resource, target), *issues], language_of(request.header("accept-language")))
+    outcome = operation_outcome(
+        [*_id_issues(asked, resource, target), *issues], language_of(request.header("accept-language"))
+    )
     return FhirResponse(200, encode(outcome))
 
 
@@ -83,9 +85,7 @@ def _check_asked(parts: Parts, asked: Asked, resource: JsonObject, target: Targe
             known = ", ".join(p.url for p in parts.definitions.profiles() if p.type == resource.get("resourceType"))
             raise NotFound.of("validate.profile-unknown", "profile", url=url, valid=known or "none")
     if asked.mode is not None and asked.mode not in MODES:
-        raise BadValue.of(
-            "rest.parameter-invalid", "mode", name="mode", value=asked.mode, expected=", ".join(MODES)
-        )
+        raise BadValue.of("rest.parameter-invalid", "mode", name="mode", value=asked.mode, expected=", ".join(MODES))
     if target.type is not None and resource.get("resourceType") != target.type:
         found = resource.get("resourceType")
         raise InvalidRequest.of("rest.resource-type-differs", "resourceType", found=found, expected=target.type)

@@ -25,7 +25,7 @@ Nodes = Callable[[JsonObject], list[tuple[Any, str]]]
 _WITHOUT_ROWS = frozenset({"_id", "_lastUpdated"})
 
 
-class ExpressionBroken(ValueError):  # noqa: N818 -- says what is broken: the definition, not the request
+class ExpressionBroken(ValueError):
     """The expression of a search parameter does not compile; the message names the parameter."""
 
     def __init__(self, type_: str, parameter: SearchParameter, reason: ValueError) -> None:

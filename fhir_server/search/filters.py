@@ -7,7 +7,7 @@ from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
 from fhir_server.search.context import SearchContext
 from fhir_server.search.kinds import KINDS, date
 from fhir_server.search.names import ChainName, HasName, PlainName, parse_name
-from fhir_server.search.offered import NOT_OFFERED, listed, offered
+from fhir_server.search.offered import NOT_OFFERED, find_offered, listed, offered
 from fhir_server.search.query import AllOf, Clause, IdIs, Not, UpdatedTest
 from fhir_server.search.values import alternatives, any_of, modifier_refused, unescape
 
@@ -37,11 +37,12 @@ def clause_of(name: str, raw: str, support: ResourceSupport, context: SearchCont
 
 
 def _parameter(code: str, support: ResourceSupport) -> SearchParameter:
-    known = offered(support)
-    if code in known:
-        return known[code]
-    key = "not-offered" if code in NOT_OFFERED or code in support.search else "unknown"
-    raise SearchParameterUnknown.of(f"search.parameter-{key}", code, name=code, type=support.type, valid=listed(known))
+    known = find_offered(code, support)
+    if known is not None:
+        return known
+    defined = code in NOT_OFFERED or code in support.search
+    key = "search.parameter-not-offered" if defined else "search.parameter-unknown"
+    raise SearchParameterUnknown.of(key, code, name=code, type=support.type, valid=listed(offered(support)))
 
 
 def _missing(parameter: SearchParameter, raw: str) -> Clause:

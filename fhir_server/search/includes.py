@@ -7,7 +7,7 @@ from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.context import SearchContext
-from fhir_server.search.offered import listed, references
+from fhir_server.search.offered import find_offered, listed, references
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def parse_include(name: str, raw: str, type_: ResourceType, context: SearchConte
     """
     parts = raw.split(":")
     if len(parts) not in (2, 3) or not all(parts):
-        raise _wildcard(name, raw) if raw == "*" else _invalid("malformed", name, raw)
+        raise _wildcard(name, raw) if raw == "*" else _invalid("search.include-malformed", name, raw)
     if "*" in parts:
         raise _wildcard(name, raw)
     support = context.definitions.resources.get(ResourceType(parts[0]))
@@ -47,28 +47,31 @@ def parse_include(name: str, raw: str, type_: ResourceType, context: SearchConte
 
 
 def _reference(name: str, raw: str, support: ResourceSupport, code: str) -> SearchParameter:
-    known = references(support)
-    if code not in known:
-        raise SearchParameterUnknown.of(
-            "search.include-parameter", name, name=name, value=raw, type=support.type, code=code, valid=listed(known)
-        )
-    return known[code]
+    parameter = find_offered(code, support)
+    if parameter is not None and parameter.kind == "reference":
+        return parameter
+    valid = listed(references(support))
+    raise SearchParameterUnknown.of(
+        "search.include-parameter", name, name=name, value=raw, type=support.type, code=code, valid=valid
+    )
 
 
 def _check(include: Include, parameter: SearchParameter, type_: ResourceType, pair: tuple[str, str]) -> None:
     name, raw = pair
     if not include.reverse and include.source != type_:
-        raise _invalid("source", name, raw, found=include.source, type=type_)
+        raise _invalid("search.include-source", name, raw, found=include.source, type=type_)
     reached: Sequence[ResourceType | None] = [include.target, type_] if include.reverse else [include.target]
     for wanted in reached:
         if wanted is not None and parameter.targets and wanted not in parameter.targets:
-            raise _invalid("target", name, raw, type=wanted, code=parameter.code, valid=listed(parameter.targets))
+            raise _invalid(
+                "search.include-target", name, raw, type=wanted, code=parameter.code, valid=listed(parameter.targets)
+            )
     if include.reverse and include.target not in (None, type_):
-        raise _invalid("target", name, raw, type=type_, code=parameter.code, valid=include.target)
+        raise _invalid("search.include-target", name, raw, type=type_, code=parameter.code, valid=include.target)
 
 
-def _invalid(what: str, name: str, raw: str, **params: object) -> SearchValueInvalid:
-    return SearchValueInvalid.of(f"search.include-{what}", name, name=name, value=raw, **params)
+def _invalid(key: str, name: str, raw: str, **params: object) -> SearchValueInvalid:
+    return SearchValueInvalid.of(key, name, name=name, value=raw, **params)
 
 
 def _wildcard(name: str, raw: str) -> SearchParameterUnknown:

@@ -9,13 +9,18 @@ NOT_OFFERED = frozenset({"_text", "_content", "_list", "_has", "_type", "_query"
 """Parameters of R4 that this server refuses by name."""
 
 
+def find_offered(code: str, support: ResourceSupport) -> SearchParameter | None:
+    """Returns the parameter of that code if it can be searched: of a kind that is built, with an expression."""
+    parameter = support.search.get(code)
+    if parameter is None or parameter.kind not in KINDS or not parameter.expression or code in NOT_OFFERED:
+        return None
+    return parameter
+
+
 def offered(support: ResourceSupport) -> Mapping[str, SearchParameter]:
-    """Returns the parameters of a type that can be searched: of a kind that is built, with an expression."""
-    return {
-        code: parameter
-        for code, parameter in support.search.items()
-        if parameter.kind in KINDS and parameter.expression and code not in NOT_OFFERED
-    }
+    """Returns every parameter of a type that can be searched."""
+    found = {code: find_offered(code, support) for code in support.search}
+    return {code: parameter for code, parameter in found.items() if parameter is not None}
 
 
 def references(support: ResourceSupport) -> Mapping[str, SearchParameter]:

@@ -1,9 +1,9 @@
 """`_sort` values, https://hl7.org/fhir/R4/search.html#_sort."""
 
-from fhir_server.definitions.registry import ResourceSupport
+from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import Issue, SearchParameterUnknown, SearchValueInvalid
 from fhir_server.search.kinds import KINDS
-from fhir_server.search.offered import listed, offered
+from fhir_server.search.offered import find_offered, listed, offered
 from fhir_server.search.query import SortBy, SortKey
 
 _BY_NAME = {"_id": SortBy.ID, "_lastUpdated": SortBy.UPDATED}
@@ -21,19 +21,21 @@ def parse_sort(raw: str, support: ResourceSupport) -> tuple[list[tuple[str, Sort
         name = text.removeprefix("-")
         if not name:
             raise SearchValueInvalid.of("search.value-empty", "_sort", name="_sort", value=raw)
-        if name in offered(support):
-            known.append((text, _key(name, support, descending=text.startswith("-"))))
-        else:
+        parameter = find_offered(name, support)
+        if parameter is None:
             unknown += _unknown(name, support).issues
+        else:
+            known.append((text, _key(parameter, support, descending=text.startswith("-"))))
     return known, unknown
 
 
-def _key(name: str, support: ResourceSupport, *, descending: bool) -> SortKey:
-    if name in _BY_NAME:
-        return SortKey(_BY_NAME[name], descending=descending)
-    if name == support.sort_date:
+def _key(parameter: SearchParameter, support: ResourceSupport, *, descending: bool) -> SortKey:
+    code = parameter.code
+    if code in _BY_NAME:
+        return SortKey(_BY_NAME[code], descending=descending)
+    if code == support.sort_date:
         return SortKey(SortBy.CLINICAL, descending=descending)
-    return SortKey(KINDS[offered(support)[name].kind].sort_by, name, descending)
+    return SortKey(KINDS[parameter.kind].sort_by, code, descending)
 
 
 def _unknown(name: str, support: ResourceSupport) -> SearchParameterUnknown:

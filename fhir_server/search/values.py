@@ -25,6 +25,8 @@ class Prefixed(NamedTuple):
 
 def split(raw: str, mark: str) -> list[str]:
     r"""Splits at every `mark` that no backslash escapes; the escapes stay in the parts (`a\,b,c` -> `a\,b`, `c`)."""
+    if "\\" not in raw:
+        return raw.split(mark)
     parts, start, at = [], 0, 0
     while at < len(raw):
         if raw[at] == "\\":

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -11,6 +12,15 @@ def test_imports_point_down_only():
     program = Path(sys.executable).parent / "lint-imports"
     done = subprocess.run([str(program)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_every_room_has_its_floor():
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"][0][
+        "layers"
+    ]
+    listed = {room.strip().partition(".")[0] for layer in layers for room in layer.split("|")}
+    rooms = {p.stem for p in (ROOT / "fhir_server").iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert rooms - {"__init__"} == listed
 
 
 def test_every_form_has_its_map_and_cases():

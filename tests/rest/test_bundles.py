@@ -52,7 +52,10 @@ def test_circular_references_resolve(server):
     first["for"] = {"reference": "Patient/p1"}
     second = {**task("Patient/p1"), "partOf": [{"reference": URN}]}
     server.bundle("transaction", post(first, URN), post(second, other))
-    tasks = {e["resource"]["id"]: e["resource"]["partOf"][0]["reference"] for e in decode(server.get("Task").content)["entry"]}
+    tasks = {
+        e["resource"]["id"]: e["resource"]["partOf"][0]["reference"]
+        for e in decode(server.get("Task").content)["entry"]
+    }
     assert {f"Task/{id_}" for id_ in tasks} == set(tasks.values())
 
 

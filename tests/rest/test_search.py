@@ -110,7 +110,11 @@ def test_lenient_handling_leaves_it_out_and_says_so(filled):
 
 
 def ids_of_outcomes(answer) -> list[str]:
-    return [e["resource"]["issue"][0]["severity"] for e in decode(answer.content)["entry"] if e["search"]["mode"] == "outcome"]
+    return [
+        e["resource"]["issue"][0]["severity"]
+        for e in decode(answer.content)["entry"]
+        if e["search"]["mode"] == "outcome"
+    ]
 
 
 def test_all_findings_of_a_query_come_together(filled):

@@ -69,7 +69,12 @@ def replacement(text: str) -> str:
     return re.sub(r"\$(?:(\d+)|\{(\w+)\})", lambda m: rf"\g<{m[1] or m[2]}>", text.replace("\\", "\\\\"))
 
 
-def _replace_matches(text: str, expression: str, by: str) -> str:
+def replace_matches(text: str, expression: str, by: str) -> str:
+    """Returns the text with every match of a regular expression replaced; `$1` and `${name}` are groups.
+
+    Raises:
+        EvaluationError: not a regular expression, or a group that it does not have.
+    """
     if not expression:
         return text
     try:
@@ -152,7 +157,7 @@ FUNCTIONS = {
     "replace": _on_texts("replace()", 2, str.replace),
     "matches": _on_texts("matches()", 1, lambda t, p: pattern(p).search(t) is not None),
     "matchesFull": _on_texts("matchesFull()", 1, lambda t, p: pattern(p).fullmatch(t) is not None),
-    "replaceMatches": _on_texts("replaceMatches()", 2, _replace_matches),
+    "replaceMatches": _on_texts("replaceMatches()", 2, replace_matches),
     "length": _on_texts("length()", 0, len),
     "trim": _on_texts("trim()", 0, str.strip),
     "toChars": Function(_to_chars),

@@ -12,7 +12,7 @@ from fhir_server.fhirpath.environment import Resolve, clock_now
 from fhir_server.fhirpath.equality import as_quantity, frozen, key
 from fhir_server.fhirpath.errors import not_single
 from fhir_server.fhirpath.narrative import is_narrative
-from fhir_server.fhirpath.nodes import Node
+from fhir_server.fhirpath.nodes import Node, atom, fhir_type, literal, plain
 from fhir_server.fhirpath.operators import computed, in_bounds
 from fhir_server.fhirpath.quantity import Quantity, of_json
 from fhir_server.fhirpath.references import find_target, reference_text, target_type
@@ -188,6 +188,11 @@ def same(a: Any, b: Any) -> bool | None:
     return None if a is None or b is None else a == b
 
 
+def same_json(a: Any, b: Any) -> bool | None:
+    """Returns whether two JSON values of any type are equal and of one kind."""
+    return None if a is None or b is None else type(a) is type(b) and bool(a == b)
+
+
 def same_object(a: Any, b: Any) -> bool | None:
     """Returns whether two objects are equal."""
     return None if a is None or b is None else frozen(a) == frozen(b)
@@ -249,6 +254,18 @@ def moment(value: Any) -> Any:
     return parsed
 
 
+def dated(value: Any, type_: str) -> Any:
+    """Returns the Date or DateTime of a FHIR date, dateTime or instant; None stays None.
+
+    Raises:
+        Malformed: not a date.
+    """
+    found = None if value is None else atom(Node(value, type_))
+    if isinstance(found, str):
+        raise Malformed
+    return found
+
+
 def _quantity(value: Any) -> Quantity | None:
     return of_json(value) if type(value) is dict else as_quantity(value)
 
@@ -276,6 +293,17 @@ def distinct(found: Items) -> Items:
     for identity, value in zip(_identities(found), found, strict=True):
         kept.setdefault(identity, value)
     return list(kept.values())
+
+
+def distinct_choices(parents: Items, keys: Mapping[str, str]) -> Items:
+    """Returns the choice elements of all parents without repetitions.
+
+    Raises:
+        Malformed: one has only extensions.
+    """
+    if any(k[0] == "_" and k[1:] in keys for p in parents for k in p):
+        raise Malformed
+    return [value for value, _ in joined_pairs(choice_pairs(parents, keys), [])]
 
 
 def is_distinct(found: Items) -> bool:
@@ -390,3 +418,9 @@ def joined_pairs(a: list[tuple[Any, str]], b: list[tuple[Any, str]]) -> list[tup
 def resource_pairs(found: Iterable[JsonObject]) -> list[tuple[Any, str]]:
     """Returns resources, each with its own type."""
     return [(v, v["resourceType"]) for v in found]
+
+
+def system_pairs(found: Items) -> list[tuple[Any, str]]:
+    """Returns computed values, each with the FHIR type that it corresponds to."""
+    nodes = [literal(v) for v in found if v is not None]
+    return [(plain(n), fhir_type(n)) for n in nodes]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apsw
+import msgspec
 
 from fhir_server.search.query import (
     AllOf,
@@ -57,6 +58,11 @@ def filed(test: KeyIs) -> str:
     return f"{test.param}={test.value}"
 
 
+def start(test: KeyStarts) -> str:
+    """Returns what the filed key starts with."""
+    return f"{test.param}={test.prefix}"
+
+
 def prefix_bounds(prefix: str) -> tuple[str, str]:
     """Returns the half-open range of the texts that start with `prefix`, which is not empty."""
     body = prefix.rstrip("\U0010ffff")
@@ -65,13 +71,36 @@ def prefix_bounds(prefix: str) -> tuple[str, str]:
     return prefix, body[:-1] + chr(successor)
 
 
+def rids_by_key(keys: Sequence[str], code: int) -> Sql:
+    """Returns a SELECT of the `rid` of every resource that has one of these keys, of which there is at least one."""
+    if len(keys) == 1:
+        return Sql("SELECT rid FROM tok WHERE t = ? AND k = ?", (code, keys[0]))
+    return Sql("SELECT rid FROM tok WHERE t = ? AND k IN (SELECT value FROM carray(?))", (code, texts(keys)))
+
+
+def rids_by_prefix(prefixes: Sequence[str], code: int) -> Sql:
+    """Returns a SELECT of the `rid` of every resource that has a key with one of these starts, perhaps repeatedly."""
+    if len(prefixes) == 1:
+        return Sql("SELECT rid FROM tok WHERE t = ? AND k >= ? AND k < ?", (code, *prefix_bounds(prefixes[0])))
+    bounds = msgspec.json.encode([prefix_bounds(prefix) for prefix in prefixes]).decode()
+    text = (
+        "SELECT tok.rid FROM json_each(?) AS b CROSS JOIN tok WHERE t = ? AND k >= b.value ->> 0 AND k < b.value ->> 1"
+    )
+    return Sql(text, (bounds, code))
+
+
 def _keys_any(keys: Sequence[str], at: Place) -> Sql:
     if len(keys) > FEW_KEYS:
-        gathered = Sql("SELECT rid FROM tok WHERE t = ? AND k IN (SELECT value FROM carray(?))", (at.code, texts(keys)))
-        return Sql(f"{at.rid} IN (") + gathered + Sql(")")
+        return Sql(f"{at.rid} IN (") + rids_by_key(keys, at.code) + Sql(")")
     marks = ", ".join("?" * len(keys))
     text = f"EXISTS (SELECT 1 FROM tok WHERE t = ? AND k IN ({marks}) AND sd = {at.sd} AND rid = {at.rid})"
     return Sql(text, (at.code, *keys))
+
+
+def _starts_any(prefixes: Sequence[str], at: Place) -> Sql:
+    if len(prefixes) > FEW_KEYS:
+        return Sql(f"{at.rid} IN (") + rids_by_prefix(prefixes, at.code) + Sql(")")
+    return _some_key(any_of([Sql("(value >= ? AND value < ?)", prefix_bounds(prefix)) for prefix in prefixes]))
 
 
 def texts(values: Sequence[str]) -> Any:
@@ -83,20 +112,21 @@ def _key_is(test: KeyIs, at: Place) -> Sql:
     return _keys_any((filed(test),), at)
 
 
-def _some_key(bounds: tuple[str, str], more: Sql) -> Sql:
-    return Sql("EXISTS (SELECT 1 FROM json_each(r.keys) WHERE value >= ? AND value < ?", bounds) + more + Sql(")")
+def _some_key(holds: Sql) -> Sql:
+    return Sql("EXISTS (SELECT 1 FROM json_each(r.keys) WHERE ") + holds + Sql(")")
 
 
 def _key_starts(test: KeyStarts, at: Place) -> Sql:
-    return _some_key(prefix_bounds(f"{test.param}={test.prefix}"), Sql(""))
+    return _starts_any([start(test)], at)
 
 
 def _key_ends(test: KeyEnds, at: Place) -> Sql:
     if not test.suffix:
         return _key_starts(KeyStarts(test.param, ""), at)
     name = f"{test.param}="
-    ending = Sql(" AND substr(substr(value, ?), ?) = ?", (len(name) + 1, -len(test.suffix), test.suffix))
-    return _some_key(prefix_bounds(name), ending)
+    named = Sql("(value >= ? AND value < ?)", prefix_bounds(name))
+    ending = Sql("substr(substr(value, ?), ?) = ?", (len(name) + 1, -len(test.suffix), test.suffix))
+    return _some_key(all_of([named, ending]))
 
 
 def _some_row(table: str, param: str, at: Place, more: Sql) -> Sql:
@@ -128,10 +158,21 @@ def _updated(test: UpdatedTest, at: Place) -> Sql:
     return updated_condition(test)
 
 
-def _any(clause: AnyOf, at: Place) -> Sql:
+def parts_of(clause: AnyOf) -> tuple[list[str], list[str], list[Clause]]:
+    """Returns the keys that the alternatives ask for, the starts of keys, and the other alternatives."""
     keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs)]
-    others = [condition(part, at) for part in clause.clauses if not isinstance(part, KeyIs)]
-    return any_of([_keys_any(keys, at), *others] if keys else others)
+    starts = [start(part) for part in clause.clauses if isinstance(part, KeyStarts)]
+    return keys, starts, [part for part in clause.clauses if not isinstance(part, KeyIs | KeyStarts)]
+
+
+def _any(clause: AnyOf, at: Place) -> Sql:
+    keys, starts, others = parts_of(clause)
+    alternatives = [condition(other, at) for other in others]
+    if keys:
+        alternatives.append(_keys_any(keys, at))
+    if starts:
+        alternatives.append(_starts_any(starts, at))
+    return any_of(alternatives)
 
 
 def _all(clause: AllOf, at: Place) -> Sql:

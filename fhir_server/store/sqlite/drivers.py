@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, KeyStarts, RangeTest
-from fhir_server.store.sqlite.clauses import filed, prefix_bounds, texts
+from fhir_server.store.sqlite.clauses import filed, parts_of, rids_by_key, rids_by_prefix, start, texts
 from fhir_server.store.sqlite.fragments import Sql, all_of, listed
 from fhir_server.store.sqlite.ranges import BOUNDED, range_condition, unit_condition
 
@@ -69,12 +69,11 @@ def _driver(clause: Clause, code: int) -> Driver | None:
 
 
 def _key_is(test: KeyIs, code: int) -> Driver:
-    return Driver(test, _by_key([filed(test)], code), key=filed(test))
+    return Driver(test, rids_by_key([filed(test)], code), key=filed(test))
 
 
 def _key_starts(test: KeyStarts, code: int) -> Driver:
-    bounds = prefix_bounds(f"{test.param}={test.prefix}")
-    return Driver(test, Sql("SELECT rid FROM tok WHERE t = ? AND k >= ? AND k < ?", (code, *bounds)))
+    return Driver(test, rids_by_prefix([start(test)], code))
 
 
 def _id_is(test: IdIs, code: int) -> Driver | None:
@@ -92,24 +91,19 @@ def _range(test: RangeTest, code: int) -> Driver | None:
 
 
 def _any(clause: AnyOf, code: int) -> Driver | None:
-    keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs)]
-    others = [_driver(part, code) for part in clause.clauses if not isinstance(part, KeyIs)]
-    found = [other for other in others if other is not None]
+    keys, starts, others = parts_of(clause)
+    found = [driver for driver in (_driver(other, code) for other in others) if driver is not None]
     if not clause.clauses or len(found) < len(others) or len(found) > MOST_BRANCHES:
         return None
-    branches = [*([_by_key(keys, code)] if keys else []), *(other.rids for other in found)]
-    return Driver(clause, listed(branches, " UNION ALL "), exact=all(other.exact for other in found))
+    branches = [driver.rids for driver in found]
+    branches += [rids_by_key(keys, code)] if keys else []
+    branches += [rids_by_prefix(starts, code)] if starts else []
+    return Driver(clause, listed(branches, " UNION ALL "), exact=all(driver.exact for driver in found))
 
 
 def _all(clause: AllOf, code: int) -> Driver | None:
     inner = next(iter(drivers(clause.clauses, code)), None)
     return inner and Driver(clause, inner.rids, exact=False)
-
-
-def _by_key(keys: Sequence[str], code: int) -> Sql:
-    if len(keys) == 1:
-        return Sql("SELECT rid FROM tok WHERE t = ? AND k = ?", (code, keys[0]))
-    return Sql("SELECT rid FROM tok WHERE t = ? AND k IN (SELECT value FROM carray(?))", (code, texts(keys)))
 
 
 _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {

@@ -4,7 +4,7 @@ A discriminator's path may pass through slices of its own (`code.coding.code` wh
 patterns above it and through the profiles of types: all of these say what the value there has to be.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,8 @@ def _by_target(steps: Steps, place: Place) -> Match | None:
 
 def _by_profile(steps: Steps, place: Place) -> Match | None:
     resolves = bool(steps) and steps[-1][0] == "resolve"
-    types = [type_ for node in _nodes(steps, place) for type_ in node.element.types]
+    nodes = _nodes(steps[:-1] if resolves else steps, place)
+    types = [type_ for node in nodes for type_ in node.element.types]
     urls = [url for type_ in types for url in (type_.targets if resolves else type_.profiles)]
     checks = [check for url in urls if (check := place.build.profile_check(url))]
     tests: list[Match] = [lambda one, scope, check=check: not has_error(check(one, scope)) for check in checks]  # type: ignore[misc]
@@ -130,16 +131,19 @@ def _ends(steps: Steps, place: Place) -> list[Node | Literal]:
 
 
 def _next(one: Node | Literal, name: str, argument: str, build: Build) -> Iterator[Node | Literal]:
-    if name in ("ofType", "resolve"):
+    if name == "ofType":
         yield one
     elif isinstance(one, Literal):
         yield from _parts(one.value, name)
+    elif name == "resolve":
+        yield from _trees((url for type_ in one.element.types for url in type_.targets), build)
     elif name == "extension":
         yield from _extension_slices(one, argument)
     else:
         for fact in (one.element.fixed, one.element.pattern):
             yield from _parts(fact[1] if fact else None, name)
-        for node in (one, *_type_profiles(one, build)):
+        profiles = (url for type_ in one.element.types for url in type_.profiles)
+        for node in (one, *_trees(profiles, build)):
             child = node.child(name)
             if child is not None:
                 yield from child.variants()
@@ -160,12 +164,11 @@ def _extension_slices(node: Node, url: str) -> Iterator[Node]:
             yield one
 
 
-def _type_profiles(node: Node, build: Build) -> Iterator[Node]:
-    for type_ in node.element.types:
-        for url in type_.profiles:
-            structure = build.definitions.structure(url)
-            if structure is not None and structure.derivation == "constraint":
-                yield build_tree(structure.elements)
+def _trees(urls: Iterable[str], build: Build) -> Iterator[Node]:
+    for url in urls:
+        structure = build.definitions.structure(url)
+        if structure is not None and structure.derivation == "constraint":
+            yield build_tree(structure.elements)
 
 
 def _test(end: Node | Literal, build: Build) -> Match | None:

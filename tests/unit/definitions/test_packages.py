@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fhir_server.definitions.findings import DefinitionError
-from fhir_server.definitions.packages import load_definitions
+from fhir_server.definitions.library import DEFAULT_BASE, Places
+from fhir_server.definitions.packages import read_definitions
 
 URL = "http://example.org/StructureDefinition/p"
 
@@ -44,107 +45,138 @@ def search_parameter(**members: Any):
     }
 
 
+@pytest.fixture
+def house(tmp_path):
+    """Returns the root of a house that has no profiles and supports Patient and Practitioner."""
+    (tmp_path / "house" / "profiles").mkdir(parents=True)
+    for type_ in ("Patient", "Practitioner"):
+        folder = tmp_path / "house" / "conformance" / "resources" / type_
+        (folder / "search").mkdir(parents=True)
+        (folder / "type.toml").write_text('interactions = ["read"]', encoding="utf-8")
+    return tmp_path / "house"
+
+
+@pytest.fixture
+def load(house):
+    """Returns a function that loads the house with the given packages."""
+    return lambda *packages, base=DEFAULT_BASE: read_definitions(
+        Places(house / "profiles", house / "conformance", packages), base
+    )
+
+
+@pytest.fixture
+def faults_of(load):
+    """Returns a function that gives (key, file name, path) of everything that loading finds."""
+
+    def faults(*packages: Path):
+        with pytest.raises(DefinitionError) as caught:
+            load(*packages)
+        return [(i.key, Path(i.params["file"]).name, i.path) for i in caught.value.issues]
+
+    return faults
+
+
+@pytest.fixture
+def package(tmp_path):
+    (tmp_path / "package-of-others").mkdir()
+    return tmp_path / "package-of-others"
+
+
 def write(folder: Path, **resources: Any):
+    folder.mkdir(parents=True, exist_ok=True)
     for name, resource in resources.items():
         text = resource if isinstance(resource, str) else json.dumps(resource)
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
-def faults_of(*packages: Path):
-    """Returns (key, file name, path) of everything that loading the packages finds."""
-    with pytest.raises(DefinitionError) as caught:
-        load_definitions(packages=packages)
-    return [(i.key, Path(i.params["file"]).name, i.path) for i in caught.value.issues]
+def test_a_folder_is_a_package(package, load):
+    write(package, a=profile())
+    found = load(package).structure(URL)
+    assert (found.name, found.source) == ("P", str(package / "a.json"))
 
 
-def test_a_folder_is_a_package(tmp_path):
-    write(tmp_path, a=profile())
-    found = load_definitions(packages=[tmp_path]).structure(URL)
-    assert (found.name, found.source) == ("P", str(tmp_path / "a.json"))
-
-
-def test_an_archive_is_a_package(tmp_path):
+def test_an_archive_is_a_package(tmp_path, load):
     archive = tmp_path / "some.tgz"
-    with tarfile.open(archive, "w:gz") as package:
+    with tarfile.open(archive, "w:gz") as tar:
         for name in ("package/package.json", "package/a.json", "package/example/b.json"):
             content = json.dumps(profile() if name == "package/a.json" else {}).encode()
             member = tarfile.TarInfo(name)
             member.size = len(content)
-            package.addfile(member, io.BytesIO(content))
-    assert load_definitions(packages=[archive]).structure(URL).source == f"{archive}!package/a.json"
+            tar.addfile(member, io.BytesIO(content))
+    assert load(archive).structure(URL).source == f"{archive}!package/a.json"
 
 
-def test_broken_json_names_the_file(tmp_path):
-    write(tmp_path, a='{"resourceType": ')
-    assert faults_of(tmp_path) == [("definitions.json-broken", "a.json", "")]
+def test_broken_json_names_the_file(package, faults_of):
+    write(package, a='{"resourceType": ')
+    assert faults_of(package) == [("definitions.json-broken", "a.json", "")]
 
 
-def test_a_file_without_resource_type_is_refused(tmp_path):
-    write(tmp_path, a={"id": "x"})
-    assert faults_of(tmp_path) == [("definitions.member-missing", "a.json", "Resource.resourceType")]
+def test_a_file_without_resource_type_is_refused(package, faults_of):
+    write(package, a={"id": "x"})
+    assert faults_of(package) == [("definitions.member-missing", "a.json", "Resource.resourceType")]
 
 
-def test_a_definition_needs_url_and_id(tmp_path):
+def test_a_definition_needs_url_and_id(package, faults_of):
     no_url, no_id = profile(), profile()
     del no_url["url"], no_id["id"]
-    write(tmp_path, a=no_url, b=no_id)
-    assert faults_of(tmp_path) == [
+    write(package, a=no_url, b=no_id)
+    assert faults_of(package) == [
         ("definitions.member-missing", "a.json", "StructureDefinition.url"),
         ("definitions.member-missing", "b.json", "StructureDefinition.id"),
     ]
 
 
-def test_a_canonical_url_may_stand_once(tmp_path):
-    write(tmp_path, a=profile(), b=profile())
-    assert faults_of(tmp_path) == [("definitions.duplicate", "b.json", "StructureDefinition.url")]
+def test_a_canonical_url_may_stand_once(package, faults_of):
+    write(package, a=profile(), b=profile())
+    assert faults_of(package) == [("definitions.duplicate", "b.json", "StructureDefinition.url")]
 
 
-def test_a_profile_needs_its_snapshot(tmp_path):
+def test_a_profile_needs_its_snapshot(package, faults_of):
     bare = profile()
     del bare["snapshot"]
-    write(tmp_path, a=bare, b=profile(url=URL + "2", snapshot={"element": []}))
-    assert faults_of(tmp_path) == [
+    write(package, a=bare, b=profile(url=URL + "2", snapshot={"element": []}))
+    assert faults_of(package) == [
         ("definitions.snapshot-missing", "a.json", "StructureDefinition.snapshot"),
         ("definitions.snapshot-missing", "b.json", "StructureDefinition.snapshot"),
     ]
 
 
-def test_the_base_of_a_profile_must_be_known(tmp_path):
-    write(tmp_path, a=profile(baseDefinition="http://example.org/none"))
-    assert faults_of(tmp_path) == [("definitions.canonical-unknown", "a.json", "StructureDefinition.baseDefinition")]
+def test_the_base_of_a_profile_must_be_known(package, faults_of):
+    write(package, a=profile(baseDefinition="http://example.org/none"))
+    assert faults_of(package) == [("definitions.canonical-unknown", "a.json", "StructureDefinition.baseDefinition")]
 
 
-def test_a_profile_may_stand_on_another_of_its_package(tmp_path):
-    write(tmp_path, a=profile(baseDefinition=URL + "2"), b=profile(url=URL + "2"))
-    assert load_definitions(packages=[tmp_path]).structure(URL).base == URL + "2"
+def test_a_profile_may_stand_on_another_of_its_package(package, load):
+    write(package, a=profile(baseDefinition=URL + "2"), b=profile(url=URL + "2"))
+    assert load(package).structure(URL).base == URL + "2"
 
 
-def test_r4s_own_structures_cannot_be_redefined(tmp_path):
-    write(tmp_path, a=profile(url="http://hl7.org/fhir/StructureDefinition/Patient"))
-    assert faults_of(tmp_path) == [("definitions.redefines-r4", "a.json", "StructureDefinition.url")]
+def test_r4s_own_structures_cannot_be_redefined(package, faults_of):
+    write(package, a=profile(url="http://hl7.org/fhir/StructureDefinition/Patient"))
+    assert faults_of(package) == [("definitions.redefines-r4", "a.json", "StructureDefinition.url")]
 
 
-def test_newer_terminology_replaces_r4s(tmp_path):
+def test_newer_terminology_replaces_r4s(package, load):
     url = "http://hl7.org/fhir/administrative-gender"
     system = {"resourceType": "CodeSystem", "id": "g", "url": url, "content": "complete", "version": "9"}
-    write(tmp_path, a=system)
-    assert load_definitions(packages=[tmp_path]).code_system(url)["version"] == "9"
+    write(package, a=system)
+    assert load(package).code_system(url)["version"] == "9"
 
 
-def test_a_broken_element_is_named_by_its_place(tmp_path):
-    write(tmp_path, a=profile(snapshot={"element": [{"id": "Patient", "path": "Patient", "max": "1"}]}))
+def test_a_broken_element_is_named_by_its_place(package, faults_of):
+    write(package, a=profile(snapshot={"element": [{"id": "Patient", "path": "Patient", "max": "1"}]}))
     path = "StructureDefinition.snapshot.element[0] (Patient)"
-    assert faults_of(tmp_path) == [("definitions.element-broken", "a.json", path)]
+    assert faults_of(package) == [("definitions.element-broken", "a.json", path)]
 
 
-def test_a_missing_member_of_the_definition_is_named(tmp_path):
+def test_a_missing_member_of_the_definition_is_named(package, faults_of):
     nameless = profile()
     del nameless["name"]
-    write(tmp_path, a=nameless)
-    assert faults_of(tmp_path) == [("definitions.member-missing", "a.json", "StructureDefinition.name")]
+    write(package, a=nameless)
+    assert faults_of(package) == [("definitions.member-missing", "a.json", "StructureDefinition.name")]
 
 
-def test_canonicals_of_our_own_base_must_be_defined(tmp_path):
+def test_canonicals_of_our_own_base_must_be_defined(package, faults_of):
     element = {
         "id": "Patient.gender",
         "path": "Patient.gender",
@@ -152,47 +184,47 @@ def test_canonicals_of_our_own_base_must_be_defined(tmp_path):
         "max": "1",
         "binding": {"strength": "required", "valueSet": "http://jtys.example/fhir/ValueSet/none|1"},
     }
-    write(tmp_path, a=profile(snapshot={"element": [element]}))
+    write(package, a=profile(snapshot={"element": [element]}))
     path = "StructureDefinition.snapshot.element (Patient.gender)"
-    assert faults_of(tmp_path) == [("definitions.canonical-unknown", "a.json", path)]
+    assert faults_of(package) == [("definitions.canonical-unknown", "a.json", path)]
 
 
-def test_a_package_that_is_not_there_is_named(tmp_path):
+def test_a_package_that_is_not_there_is_named(tmp_path, package, faults_of):
     assert faults_of(tmp_path / "none.tgz") == [("definitions.package-unreadable", "none.tgz", "")]
 
 
-def test_an_archive_that_is_none_is_named(tmp_path):
+def test_an_archive_that_is_none_is_named(tmp_path, package, faults_of):
     (tmp_path / "bad.tgz").write_bytes(b"not an archive")
     assert faults_of(tmp_path / "bad.tgz") == [("definitions.package-unreadable", "bad.tgz", "")]
 
 
-def test_everything_wrong_is_said_at_once(tmp_path):
-    write(tmp_path, a="{", b=profile(baseDefinition="http://example.org/none"), c=search_parameter(type="text"))
-    assert [key for key, _, _ in faults_of(tmp_path)] == [
+def test_everything_wrong_is_said_at_once(package, faults_of):
+    write(package, a="{", b=profile(baseDefinition="http://example.org/none"), c=search_parameter(type="text"))
+    assert [key for key, _, _ in faults_of(package)] == [
         "definitions.json-broken",
         "definitions.canonical-unknown",
         "definitions.member-invalid",
     ]
 
 
-def test_the_sentence_names_file_and_place_in_both_languages(tmp_path):
-    write(tmp_path, a=profile(baseDefinition="http://example.org/none"))
+def test_the_sentence_names_file_and_place_in_both_languages(package, load):
+    write(package, a=profile(baseDefinition="http://example.org/none"))
     with pytest.raises(DefinitionError) as caught:
-        load_definitions(packages=[tmp_path])
+        load(package)
     (issue,) = caught.value.issues
     assert issue.text() == (
-        f"{tmp_path / 'a.json'}: StructureDefinition.baseDefinition names 'http://example.org/none', "
+        f"{package / 'a.json'}: StructureDefinition.baseDefinition names 'http://example.org/none', "
         "which neither R4 nor a loaded package defines."
     )
     assert issue.text("zh") == (
-        f"{tmp_path / 'a.json'}：StructureDefinition.baseDefinition 引用了 'http://example.org/none'，"
+        f"{package / 'a.json'}：StructureDefinition.baseDefinition 引用了 'http://example.org/none'，"
         "R4 与已加载的包均未定义它。"
     )
 
 
-def test_a_search_parameter_of_a_package_joins_its_type(tmp_path):
-    write(tmp_path, a=search_parameter(base=["Patient", "Practitioner"]))
-    resources = load_definitions(packages=[tmp_path]).resources
+def test_a_search_parameter_of_a_package_joins_its_type(package, load):
+    write(package, a=search_parameter(base=["Patient", "Practitioner"]))
+    resources = load(package).resources
     assert resources["Patient"].search["nickname"].bases == ("Patient",)
     assert resources["Patient"].search["nickname"].expression == "Patient.name.where(use = 'nickname').text"
     assert resources["Practitioner"].search["nickname"].bases == ("Practitioner",)
@@ -210,11 +242,45 @@ def test_a_search_parameter_of_a_package_joins_its_type(tmp_path):
         ({"code": "_id"}, "definitions.code-taken", "SearchParameter.code"),
     ],
 )
-def test_a_faulty_search_parameter_is_refused(tmp_path, members, key, path):
-    write(tmp_path, a=search_parameter(**members))
-    assert faults_of(tmp_path) == [(key, "a.json", path)]
+def test_a_faulty_search_parameter_is_refused(package, faults_of, members, key, path):
+    write(package, a=search_parameter(**members))
+    assert faults_of(package) == [(key, "a.json", path)]
 
 
-def test_two_parameters_of_a_type_cannot_share_a_code(tmp_path):
-    write(tmp_path, a=search_parameter(), b=search_parameter(url="http://example.org/SearchParameter/t"))
-    assert faults_of(tmp_path) == [("definitions.code-taken", "b.json", "SearchParameter.code")]
+def test_two_parameters_of_a_type_cannot_share_a_code(package, faults_of):
+    write(package, a=search_parameter(), b=search_parameter(url="http://example.org/SearchParameter/t"))
+    assert faults_of(package) == [("definitions.code-taken", "b.json", "SearchParameter.code")]
+
+
+def test_our_profiles_take_their_chinese_sentences_from_their_package(house, load):
+    constraint = {"key": "x-1", "severity": "error", "human": "A name", "expression": "name.exists()"}
+    element = {"id": "Patient", "path": "Patient", "min": 0, "max": "*", "constraint": [constraint]}
+    write(house / "profiles" / "x" / "definitions", p=profile(snapshot={"element": [element]}))
+    write(house / "profiles" / "x", **{"messages.zh": {"x-1": "须有姓名"}})
+    found = load().structure(URL)
+    assert (found.source, found.elements[0].constraints[0].zh) == ("profiles/x/definitions/p.json", "须有姓名")
+
+
+def test_another_base_replaces_ours_in_our_files_alone(house, package, load):
+    write(house / "profiles" / "x" / "definitions", p=profile(url=DEFAULT_BASE + "/StructureDefinition/p"))
+    write(package, q=profile(url=DEFAULT_BASE + "/StructureDefinition/q", id="q"))
+    found = [p.url for p in load(package, base="http://b.example").profiles()]
+    assert found == ["http://b.example/StructureDefinition/p", DEFAULT_BASE + "/StructureDefinition/q"]
+
+
+def test_cases_beside_a_search_parameter_are_no_definitions(house, load):
+    folder = house / "conformance" / "resources" / "Patient" / "search"
+    write(folder, nickname=search_parameter(), **{"nickname.cases": {"resources": [], "searches": []}})
+    definitions = load()
+    assert definitions.resources["Patient"].search["nickname"].kind == "string"
+    assert [r["id"] for r in definitions.conformance_resources("SearchParameter")] == ["s"]
+
+
+def test_our_search_parameter_speaks_of_its_own_folder(house, faults_of):
+    write(house / "conformance" / "resources" / "Practitioner" / "search", nickname=search_parameter())
+    assert faults_of() == [("definitions.member-invalid", "nickname.json", "SearchParameter.base")]
+
+
+def test_broken_sentences_are_named(house, faults_of):
+    write(house / "profiles" / "x", **{"messages.zh": "["})
+    assert faults_of() == [("definitions.json-broken", "messages.zh.json", "")]

@@ -1,0 +1,272 @@
+"""Syntax tree to Python functions, typed by the definitions: the fast engine for invariants and search expressions."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath import syntax
+from fhir_server.fhirpath.environment import Resolve
+from fhir_server.fhirpath.evaluator import named_url
+from fhir_server.fhirpath.nodes import system_type
+from fhir_server.fhirpath.operators import ARITHMETIC
+from fhir_server.fhirpath.quantity import Quantity
+from fhir_server.fhirpath.temporal import Temporal
+from fhir_server.fhirpath.transpiler import calls, compare, logic, navigate, runtime
+from fhir_server.fhirpath.transpiler.code import (
+    ABSTRACT, NOTHING, NUMBER, TEXT, UNKNOWN, Code, Unsupported, boolean, family_of,
+)  # fmt: skip
+from fhir_server.fhirpath.types import is_of
+
+MAX_SOURCE = 65_536
+"""Characters of generated Python: an expression that needs more is evaluated instead."""
+
+Test = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
+Extract = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
+
+_RUNTIME = {name: item for name, item in vars(runtime).items() if callable(item) and not name.startswith("_")}
+
+
+def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
+    """Returns `test(focus, resource, root, now)` for an invariant on `type_`: True only when it is true.
+
+    It raises one of `runtime.MALFORMED` on JSON that only the evaluator can judge.
+
+    Raises:
+        Unsupported: the evaluator has to do it.
+    """
+    constants = navigate.Constants()
+    focus = _input(type_, model)
+    owner = type_.partition(".")[0]
+    resource = Code("r", (owner if owner in model.resources else "DomainResource",), sure=True)
+    root = Code("root", ("DomainResource",), sure=True)
+    variables = {"context": focus, "resource": resource, "rootResource": root}
+    yes, _ = logic.truth(_Transpiler(model, constants, focus, variables).code(tree))
+    source = f"def run(n, r, root, now, resolve=None):\n    return True if {yes} else False\n"
+    return _defined(source, constants)
+
+
+def extractor(tree: syntax.Node, type_: str, model: TypeModel) -> Extract:
+    """Returns `extract(resource, resolve)` for a search expression on a resource type: typed results.
+
+    It raises one of `runtime.MALFORMED` on JSON that only the evaluator can judge.
+
+    Raises:
+        Unsupported: the evaluator has to do it.
+    """
+    constants = navigate.Constants()
+    focus = _input(type_, model)
+    transpiler = _Transpiler(model, constants, focus, dict.fromkeys(("context", "resource", "rootResource"), focus))
+    source = f"def run(n, resolve, now=None):\n    root = n\n    return {_pairs(transpiler, tree)}\n"
+    return _defined(source, constants)
+
+
+def _input(type_: str, model: TypeModel) -> Code:
+    if type_ not in model.properties and type_ not in model.primitives:
+        raise Unsupported(f"the type {type_}")
+    return Code("n", (type_,), sure=True)
+
+
+def _defined(source: str, constants: navigate.Constants) -> Any:
+    if len(source) > MAX_SOURCE:
+        raise Unsupported("an expression of this size")
+    namespace: dict[str, Any] = {**_RUNTIME, **constants.by_name}
+    try:
+        exec(compile(source, "<fhirpath>", "exec"), namespace)  # noqa: S102 - every name and text in it went through repr()
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise Unsupported("an expression nested this deep") from error
+    return namespace["run"]
+
+
+class _Transpiler:
+    """Turns each kind of syntax node into its code, for one `$this`."""
+
+    def __init__(
+        self, model: TypeModel, constants: navigate.Constants, this: Code, variables: dict[str, Code], total: Code | None = None
+    ) -> None:
+        self.model = model
+        self.constants = constants
+        self.this = this
+        self.variables = variables
+        self.total = total
+
+    def code(self, node: syntax.Node) -> Code:
+        return _BUILDERS[type(node)](self, node)
+
+    def inside(self, node: syntax.Node, this: Code, total: Code | None = None) -> Code:
+        return _Transpiler(self.model, self.constants, this, self.variables, total or self.total).code(node)
+
+    def literal(self, node: syntax.Literal) -> Code:
+        value = node.value
+        if isinstance(value, Temporal | Quantity):
+            return Code(self.constants.name(value), (system_type(value),), sure=True)
+        text = repr(value) if isinstance(value, bool | int | str) else self.constants.name(value)
+        return Code(text, (system_type(value),), sure=True, constants=(value,))
+
+    def empty(self, node: syntax.Empty) -> Code:
+        return NOTHING
+
+    def variable(self, node: syntax.Variable) -> Code:
+        url = named_url(node.name)
+        if url is not None:
+            return Code(repr(url), ("System.String",), sure=True, constants=(url,))
+        if node.name not in self.variables:
+            raise Unsupported(f"%{node.name}")
+        return self.variables[node.name]
+
+    def special(self, node: syntax.Special) -> Code:
+        if node.name == "this":
+            return self.this
+        if node.name == "total" and self.total is not None:
+            return self.total
+        raise Unsupported(f"${node.name}")
+
+    def member(self, node: syntax.Member) -> Code:
+        if node.source is not None:
+            return navigate.member(self.code(node.source), node.name, self.model, self.constants)
+        if not node.name[0].isupper() or node.name not in self.model.properties:
+            return navigate.member(self.this, node.name, self.model, self.constants)
+        if any(t in ABSTRACT or not t for t in self.this.types):
+            raise Unsupported("a type test by name of any resource")
+        matching = [t for t in self.this.types if is_of(t, frozenset((node.name,)), self.model, exact=False)]
+        return navigate.narrowed(self.this, matching, self.constants) if matching else NOTHING
+
+    def call(self, node: syntax.Call) -> Code:
+        source = node.source
+        if node.name in ("exists", "empty") and not node.arguments and isinstance(source, syntax.Binary) and source.operator == "|":
+            sides = [logic.truth(self.call(syntax.Call(side, "exists", (), node.at)))[0] for side in (source.left, source.right)]
+            found = boolean(f"({sides[0]} or {sides[1]})")
+            return found if node.name == "exists" else logic.negated(found)
+        return calls.call(self, node, self.this if node.source is None else self.code(node.source))
+
+    def item(self, node: syntax.Item) -> Code:
+        source, index = self.code(node.source), node.index
+        if not isinstance(index, syntax.Literal) or type(index.value) is not int:
+            raise Unsupported("a computed index")
+        if source.many:
+            return Code(f"at({source.text}, {index.value})", source.types)
+        return source if index.value == 0 else NOTHING
+
+    def unary(self, node: syntax.Unary) -> Code:
+        operand = self.code(node.operand)
+        if family_of(operand.types) != NUMBER or operand.constants is None:
+            raise Unsupported("the sign of a computed value")
+        value = -operand.constants[0] if node.operator == "-" else operand.constants[0]
+        return self.literal(syntax.Literal(value, node.at))
+
+    def binary(self, node: syntax.Binary) -> Code:
+        build = _OPERATORS.get(node.operator)
+        if build is None:
+            raise Unsupported(node.operator)
+        return build(self, node.operator, self.code(node.left), self.code(node.right))
+
+    def type_test(self, node: syntax.TypeTest) -> Code:
+        operand = self.this if node.operand is None else self.code(node.operand)
+        if not operand.types:
+            return NOTHING
+        if node.operator != "is":
+            return navigate.cast(operand, node.type, self.model, self.constants, exact=True)
+        operand = navigate.single(operand)
+        kept = navigate.cast(operand, node.type, self.model, self.constants, exact=False)
+        yes, present = (logic.truth(navigate.exists(c, self.constants))[0] for c in (kept, operand))
+        return boolean(yes, f"({present} and not {yes})")
+
+
+def _logic(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    return logic.combined(operator, a, b)
+
+
+def _equality(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    return compare.equal(a, b, self.constants) if operator == "=" else compare.unequal(a, b, self.constants)
+
+
+def _order(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    return compare.ordered(operator, a, b)
+
+
+def _membership(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    return compare.contained(a, b, self.constants) if operator == "in" else compare.contained(b, a, self.constants)
+
+
+def _union(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    return compare.union(a, b, self.constants)
+
+
+def _joined(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    if any(c.types and family_of(c.types) != TEXT for c in (a, b)):
+        raise Unsupported("& of other than texts")
+    return Code(f"joined({navigate.single(a).text}, {navigate.single(b).text})", ("System.String",), sure=True)
+
+
+def _computed(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+    if not a.types or not b.types:
+        return NOTHING
+    compute = self.constants.name(ARITHMETIC[operator])
+    text = f"arithmetic({compute}, {calls.value(a)}, {calls.value(b)})"
+    return Code(text, (_result_type(operator, a, b),))
+
+
+_WHOLE = frozenset({"integer", "positiveInt", "unsignedInt", "System.Integer"})
+
+
+def _result_type(operator: str, a: Code, b: Code) -> str:
+    match family_of(a.types), family_of(b.types):
+        case "moment", "quantity":
+            return "System.Date" if a.types[0] in ("date", "System.Date") else "System.DateTime"
+        case "text", "text":
+            return "System.String"
+        case ("quantity", "number" | "quantity") | ("number", "quantity"):
+            return "System.Quantity"
+        case "number", "number":
+            whole = operator == "div" or (operator != "/" and {*a.types, *b.types} <= _WHOLE)
+            return "System.Integer" if whole else "System.Decimal"
+    raise Unsupported(f"{operator} of these types")
+
+
+_OPERATORS: dict[str, Callable[[_Transpiler, str, Code, Code], Code]] = {
+    **dict.fromkeys(("and", "or", "xor", "implies"), _logic),
+    **dict.fromkeys(("=", "!="), _equality),
+    **dict.fromkeys(("<", ">", "<=", ">="), _order),
+    **dict.fromkeys(("in", "contains"), _membership),
+    **dict.fromkeys(ARITHMETIC, _computed),
+    "|": _union,
+    "&": _joined,
+}
+_BUILDERS: dict[type, Callable[[_Transpiler, Any], Code]] = {
+    syntax.Literal: _Transpiler.literal,
+    syntax.Empty: _Transpiler.empty,
+    syntax.Variable: _Transpiler.variable,
+    syntax.Special: _Transpiler.special,
+    syntax.Member: _Transpiler.member,
+    syntax.Call: _Transpiler.call,
+    syntax.Item: _Transpiler.item,
+    syntax.Unary: _Transpiler.unary,
+    syntax.Binary: _Transpiler.binary,
+    syntax.TypeTest: _Transpiler.type_test,
+}
+
+
+def _pairs(transpiler: _Transpiler, node: syntax.Node) -> str:
+    """Returns Python for the list of (value, FHIR type) of an expression."""
+    if isinstance(node, syntax.Binary) and node.operator == "|":
+        return f"joined_pairs({_pairs(transpiler, node.left)}, {_pairs(transpiler, node.right)})"
+    code = transpiler.code(node)
+    if not code.types:
+        return "[]"
+    if any(t in ABSTRACT for t in code.types):
+        return f"resource_pairs({navigate.as_list(code)})"
+    if len(code.types) == 1:
+        return _typed_pairs(code)
+    if code.origin is None:
+        raise Unsupported("results of several types")
+    table = transpiler.constants.name({k: p.type for k, p in code.origin.keys})
+    return f"choice_pairs({navigate.as_list(code.origin.parent)}, {table})"
+
+
+def _typed_pairs(code: Code) -> str:
+    if code.types[0].startswith("System.") or family_of(code.types) == UNKNOWN:
+        if family_of(code.types) == UNKNOWN:
+            raise Unsupported("computed results")
+        return f"system_pairs({navigate.as_list(code)})"
+    return f"[(v, {code.types[0]!r}) for v in {navigate.as_list(code)} if v is not None]"

@@ -1,0 +1,212 @@
+"""Source files -> transaction Bundles and a report. See docs/decisions/0002-mapping-language.md.
+
+    run = map_files(load_mappings(), "htn-followup", "national", [path], now=clock.now())
+    for record in run: ...        # every row's outcome, `record.bundle` is None when it was rejected
+    run.report()                  # complete once the run is exhausted
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from fhir_server.errors import Issue, Severity, has_errors
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.mapping import Mapper, Mappings
+from fhir_server.mapping.binding import find_table
+from fhir_server.mapping.collecting import Collection
+from fhir_server.mapping.dialect import Table
+from fhir_server.mapping.findings import at_place, at_row
+from fhir_server.mapping.record import FormRecord, RowRef, plain
+from fhir_server.mapping.records import ReadRecord, RecordReader
+from fhir_server.mapping.report import Report, Tally, UnusedColumn
+from fhir_server.mapping.run import Made, MapResult, bundle_of, record_key
+from fhir_server.mapping.sources import FileRefused, SourceFile, open_source
+from fhir_server.mapping.trace import places_of
+
+Validate = Callable[[JsonObject], Sequence[Issue]]
+Progress = Callable[[int], None]
+
+COLLECTED_PER_BUNDLE = 100
+_UNTOLD = frozenset({"dom-6"})  # "a resource should have narrative": mapped ones have none, and every row would say so
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """One record's outcome. `bundle` is None when it was rejected; then `issues` has the error.
+
+    `values` is the plain form record (empty when the row could not be read). A collected one has no row.
+    """
+
+    row: RowRef
+    key: str
+    values: JsonObject
+    bundle: JsonObject | None
+    issues: tuple[Issue, ...]
+    is_collected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MapRun:
+    """A run over some files: iterate it once, then ask for its report."""
+
+    mapper: Mapper
+    paths: tuple[Path, ...]
+    now: datetime
+    encoding: str = "auto"
+    bad_id: str = "warn"
+    validate: Validate | None = None
+    progress: Progress | None = None
+    _tally: Tally = field(default_factory=Tally)
+    _unused_columns: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _unused_fields: Counter[str] = field(default_factory=Counter)
+    _seen: dict[tuple[str, ...], RowRef] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[MappedRecord]:
+        collection = Collection(self.mapper.plan)
+        reader = RecordReader(self.mapper.dialect, self.mapper.zone, self._unused_columns)
+        done = 0
+        for item in reader.read(self._open()):
+            done += 1
+            if self.progress is not None:
+                self.progress(done)
+            if item.is_blank:
+                self._tally.count("blank", [item.ref])
+            else:
+                yield self._record(item, collection)
+        yield from self._collected(collection)
+        for file in self._tally.files():
+            assert file.read == file.mapped + file.rejected, file
+
+    def report(self) -> Report:
+        """Returns what has been read so far: files, findings in the order they came, unused columns and fields."""
+        unused = tuple(UnusedColumn(f, c, n) for (f, c), n in sorted(self._unused_columns.items()))
+        return Report(
+            self.mapper.form.name,
+            self.mapper.dialect.name,
+            self.mapper.plan.source,
+            self._tally.files(),
+            tuple(self._tally.findings),
+            unused,
+            dict(sorted(self._unused_fields.items())),
+        )
+
+    def _open(self) -> list[tuple[SourceFile, Table]]:
+        found: list[tuple[SourceFile, Table]] = []
+        for path in self.paths:
+            self._tally.encodings[path.name] = ""
+            try:
+                source = open_source(path, encoding=self.encoding)
+                self._tally.encodings[path.name] = source.encoding
+                found.append((source, find_table(self.mapper.dialect, source.header, file=source.name)))
+            except FileRefused as refused:
+                self._tally.refused.add(path.name)
+                self._tally.tell([refused.issue])
+        return found
+
+    def _record(self, item: ReadRecord, collection: Collection) -> MappedRecord:
+        record = item.record
+        if record is None:
+            return self._rejected(item.ref, [item.ref], {}, item.issues)
+        values = plain(record.values)
+        checked, issues = self.mapper.check(record, now=self.now, bad_id=self.bad_id)
+        issues = [*item.issues, *issues]
+        if has_errors(issues):
+            return self._rejected(item.ref, record.rows, values, issues)
+        result = self.mapper.map(checked, now=self.now)
+        issues += [*result.issues, *self._invalid(checked, result)]
+        if result.bundle is None or has_errors(issues):
+            return self._rejected(item.ref, record.rows, values, issues)
+        issues += self._repeated(checked)
+        return self._mapped(checked, result, values, issues, collection)
+
+    def _rejected(
+        self, row: RowRef, rows: Sequence[RowRef], values: JsonObject, issues: Sequence[Issue]
+    ) -> MappedRecord:
+        self._tally.count("rejected", rows)
+        self._tally.tell(issues)
+        return MappedRecord(row, "", values, None, tuple(issues))
+
+    def _mapped(
+        self, record: FormRecord, result: MapResult, values: JsonObject, issues: list[Issue], collection: Collection
+    ) -> MappedRecord:
+        self._tally.count("mapped", record.rows)
+        self._tally.tell(issues)
+        self._unused_fields.update(result.unused)
+        for name, resource in result.collected:
+            collection.add(name, resource)
+        key = "#".join(record_key(self.mapper.plan, record))
+        return MappedRecord(record.rows[0], key, values, result.bundle, tuple(issues))
+
+    def _repeated(self, record: FormRecord) -> list[Issue]:
+        """A record that came before in this run: unchanged, or told with the row that it replaces."""
+        key, row = record_key(self.mapper.plan, record), record.rows[0]
+        first = self._seen.setdefault(key, row)
+        if first is row:
+            return []
+        self._seen[key] = row
+        if first.sha256 == row.sha256:
+            self._tally.count("unchanged", [row])
+            return []
+        value = "#".join(key)
+        return [at_row("mapping.duplicate-record", row, severity=Severity.WARNING, first=first.row, value=value)]
+
+    def _invalid(self, record: FormRecord, result: MapResult) -> Iterator[Issue]:
+        """What validation says of the resources, told at the source values that they were made of."""
+        if self.validate is None or result.bundle is None:
+            return
+        for n, entry in enumerate(result.bundle["entry"]):
+            made = result.made[n] if n < len(result.made) else None
+            for found in self.validate(entry["resource"]):
+                if found.key not in _UNTOLD:
+                    yield self._traced(found, record, made, entry["resource"]["resourceType"])
+
+    def _traced(self, found: Issue, record: FormRecord, made: Made | None, type_: str) -> Issue:
+        places = places_of(self.mapper.plan, made, found.path) if made is not None else ()
+        place = next((p for p in places if p in record.origins), next(iter(places), ""))
+        at = at_place("mapping.invalid-resource", record, place, severity=found.severity, type=type_, reason="")
+        sentences = {
+            lang: replace(at, params={**at.params, "reason": found.text(lang)}).text(lang) for lang in ("en", "zh")
+        }
+        return Issue(found.severity, found.code, found.key, found.path, {**at.params, **sentences}, at.line)
+
+    def _collected(self, collection: Collection) -> Iterator[MappedRecord]:
+        for chunk in collection.chunks(COLLECTED_PER_BUNDLE):
+            issues = [i for resource in chunk for i in self._invalid_collected(resource)]
+            bad = {i.params["id"] for i in issues if i.severity in {Severity.ERROR, Severity.FATAL}}
+            self._tally.tell(issues)
+            bundle = bundle_of(resource for resource in chunk if resource["id"] not in bad)
+            yield MappedRecord(RowRef("", 0, 0, ""), "", {}, bundle, tuple(issues), is_collected=True)
+
+    def _invalid_collected(self, resource: JsonObject) -> Iterator[Issue]:
+        for found in self.validate(resource) if self.validate is not None else ():
+            if found.key not in _UNTOLD:
+                yield replace(found, params={**found.params, "id": resource["id"]})
+
+
+def map_files(
+    mappings: Mappings,
+    form: str,
+    dialect: str,
+    paths: Sequence[Path],
+    *,
+    now: datetime,
+    encoding: str = "auto",
+    source: str | None = None,
+    bad_id: str = "warn",
+    validate: Validate | None = None,
+    progress: Progress | None = None,
+) -> MapRun:
+    """Returns a run that maps the records of some files of one form in one dialect; nothing is read before it is iterated.
+
+    `paths` are all tables of the form, in any order; line tables are held in memory, record tables are streamed.
+    `encoding` is `auto`, or what every file must be in. `source` names the source system that ids and identifiers
+    derive from. `bad_id`: `warn` or `reject` failing citizen numbers. `validate` gives the findings of one resource; an
+    error rejects the row. `progress` is told the number of rows done. `now` is the instant of the Provenance.
+
+    Raises:
+        NotFound: no such form or dialect.
+    """
+    mapper = mappings.mapper(form, dialect, source=source)
+    return MapRun(mapper, tuple(paths), now, encoding, bad_id, validate, progress)

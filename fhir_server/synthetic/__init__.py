@@ -1,0 +1,1 @@
+"""A synthetic township: residents, teams, contracts, follow-ups and referrals that never were."""
