@@ -155,7 +155,8 @@ def timing_range(timing: JsonObject, zone: tzinfo) -> Range | None:
         DateError: one of them cannot be read.
     """
     events, repeat = timing.get("event"), timing.get("repeat")
-    ranges = [range_of(_text(event), zone) for event in events or () if event is not None]
+    listed = events if isinstance(events, list) else []
+    ranges = [range_of(_text(event), zone) for event in listed if event is not None]
     bounds = repeat.get("boundsPeriod") if isinstance(repeat, dict) else None
     of_bounds = period_range(bounds, zone) if isinstance(bounds, dict) else None
     if of_bounds:

@@ -90,7 +90,11 @@ def key(node: Node, units: Units) -> Hashable:
             return temporal.key(value)
         case Quantity():
             measure = units(value.unit)
-            return (measure.dimensions, value.value * Decimal(measure.factor.numerator) / measure.factor.denominator) if measure else value
+            return (
+                (measure.dimensions, value.value * Decimal(measure.factor.numerator) / measure.factor.denominator)
+                if measure
+                else value
+            )
     return value
 
 

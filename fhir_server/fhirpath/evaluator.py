@@ -99,7 +99,9 @@ class _Builder:
             raise FhirPathError("fhirpath.function-unknown", node.at, name=node.name)
         if not function.least <= len(node.arguments) <= function.most:
             expected = f"{function.least} to {function.most}" if function.least < function.most else str(function.least)
-            raise FhirPathError("fhirpath.arguments", node.at, name=node.name, expected=expected, found=len(node.arguments))
+            raise FhirPathError(
+                "fhirpath.arguments", node.at, name=node.name, expected=expected, found=len(node.arguments)
+            )
         source, call = self.build(node.source), function.call
         arguments = [self.build(a) for a in node.arguments]
         if function.lazy:
@@ -166,7 +168,9 @@ def _variable(scope: Scope, name: str) -> Collection:
 
 def _check(focus: Collection, name: str, model: TypeModel, at: int) -> None:
     for node in focus:
-        if properties_called(node.type, name, model) == [] or (node.type in model.primitives and name not in ("id", "extension")):
+        if properties_called(node.type, name, model) == [] or (
+            node.type in model.primitives and name not in ("id", "extension")
+        ):
             raise EvaluationError("fhirpath.element-unknown", type=node.type, name=name, at=at + 1)
 
 

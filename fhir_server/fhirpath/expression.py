@@ -42,7 +42,7 @@ class Expression:
     def __repr__(self) -> str:
         return f"<Expression {self.text!r} on {self.type or 'anything'}>"
 
-    def evaluate(self, resource: Any, **environment: Any) -> list[Any]:
+    def evaluate(self, resource: Any, /, **environment: Any) -> list[Any]:
         """Returns the results as JSON values; dates and times as their text; items without a value are left out.
 
         `resource` is the input: a resource, an element, a primitive, or None for none. `environment` takes the keywords
@@ -55,7 +55,8 @@ class Expression:
 
     def collection(
         self,
-        resource: Any,
+        focus: Any,
+        /,
         *,
         resolve: Resolve | None = None,
         member_of: MemberOf | None = None,
@@ -75,7 +76,7 @@ class Expression:
         Raises:
             EvaluationError: the expression cannot be evaluated on this input.
         """
-        this = [] if resource is None else [self._node(resource)]
+        this = [] if focus is None else [self._node(focus)]
         known = {"context": this, "resource": this, "rootResource": this}
         known.update({name: _variable(value) for name, value in variables.items()})
         environment = Environment(

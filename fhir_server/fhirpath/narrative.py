@@ -32,7 +32,10 @@ class _Checker:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name not in _ELEMENTS or (self.depth == 0 and name != "div"):
             raise _Refused(name)
-        if self.depth == 0 and attributes.get("xmlns", "http://www.w3.org/1999/xhtml") != "http://www.w3.org/1999/xhtml":
+        if (
+            self.depth == 0
+            and attributes.get("xmlns", "http://www.w3.org/1999/xhtml") != "http://www.w3.org/1999/xhtml"
+        ):
             raise _Refused("xmlns")
         for key, value in attributes.items():
             if key not in _ATTRIBUTES or (key in ("href", "src") and _SCRIPT.match(value)):

@@ -128,10 +128,10 @@ def in_bounds(value: Value) -> Value | None:
     return None if type(value) is int and value not in _INTEGERS else value
 
 
-def _numbers(x: Value, y: Value, operator: str) -> tuple[Decimal, Decimal]:
+def _numbers(x: Value, y: Value, operator: str) -> tuple[int | Decimal, int | Decimal]:
     if isinstance(x, bool | str | Temporal | Quantity) or isinstance(y, bool | str | Temporal | Quantity):
         raise wrong_type(operator, "two numbers", f"{_name(x)} and {_name(y)}")
-    return Decimal(x), Decimal(y)
+    return x, y
 
 
 def _plus(x: Value, y: Value, units: Units) -> Value | None:
@@ -143,7 +143,7 @@ def _plus(x: Value, y: Value, units: Units) -> Value | None:
         case (Quantity(), _) | (_, Quantity()):
             return _summed(x, y, units, 1)
     a, b = _numbers(x, y, "+")
-    return _as_written(a + b, x, y)
+    return a + b
 
 
 def _minus(x: Value, y: Value, units: Units) -> Value | None:
@@ -153,7 +153,7 @@ def _minus(x: Value, y: Value, units: Units) -> Value | None:
         case (Quantity(), _) | (_, Quantity()):
             return _summed(x, y, units, -1)
     a, b = _numbers(x, y, "-")
-    return _as_written(a - b, x, y)
+    return a - b
 
 
 def _as_written(result: Decimal, x: Value, y: Value) -> Value:
@@ -174,7 +174,9 @@ _DEFINITE = {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "secon
 def _moved(x: Temporal, y: Quantity, sign: int) -> Value | None:
     unit = y.unit if y.unit in CALENDAR else _DEFINITE.get(y.unit)
     if unit is None:
-        raise EvaluationError("fhirpath.wrong-type", what="date arithmetic", expected="a calendar duration", found=repr(y.unit))
+        raise EvaluationError(
+            "fhirpath.wrong-type", what="date arithmetic", expected="a calendar duration", found=repr(y.unit)
+        )
     return temporal.add(x, y.value * sign, unit)
 
 
@@ -185,7 +187,7 @@ def _times(x: Value, y: Value, units: Units) -> Value | None:
             raise wrong_type("*", "two quantities", f"{_name(x)} and {_name(y)}")
         return quantity.multiply(p, q, units)
     a, b = _numbers(x, y, "*")
-    return _as_written(a * b, x, y)
+    return a * b
 
 
 def _divided(x: Value, y: Value, units: Units) -> Value | None:
@@ -195,17 +197,17 @@ def _divided(x: Value, y: Value, units: Units) -> Value | None:
             raise wrong_type("/", "two quantities", f"{_name(x)} and {_name(y)}")
         return quantity.multiply(p, q, units, exponent=-1)
     a, b = _numbers(x, y, "/")
-    return None if b == 0 else a / b
+    return None if b == 0 else Decimal(a) / b
 
 
 def _div(x: Value, y: Value, units: Units) -> Value | None:
     a, b = _numbers(x, y, "div")
-    return None if b == 0 else int(a // b)
+    return None if b == 0 else int(Decimal(a) // b)
 
 
 def _mod(x: Value, y: Value, units: Units) -> Value | None:
     a, b = _numbers(x, y, "mod")
-    return None if b == 0 else _as_written(a % b, x, y)
+    return None if b == 0 else _as_written(Decimal(a) % b, x, y)
 
 
 def _joined(a: Collection, b: Collection, units: Units) -> Collection:

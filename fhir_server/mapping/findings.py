@@ -24,9 +24,8 @@ def at_row(key: str, row: RowRef, *, severity: Severity = Severity.ERROR, path: 
 
 def at_value(key: str, origin: Origin, *, severity: Severity = Severity.ERROR, path: str = "", **params: Any) -> Issue:
     """Returns a finding about one value; the sentence may also use {column} and {value}."""
-    return at_row(
-        key, origin.row, severity=severity, path=path, column=origin.column, value=shown(origin.raw), **params
-    )
+    params |= {"column": origin.column, "value": shown(origin.raw)}
+    return at_row(key, origin.row, severity=severity, path=path, **params)
 
 
 def at_place(key: str, record: FormRecord, place: str, *, severity: Severity = Severity.ERROR, **params: Any) -> Issue:
@@ -35,7 +34,7 @@ def at_place(key: str, record: FormRecord, place: str, *, severity: Severity = S
     if origin is not None:
         return at_value(key, origin, severity=severity, path=place, **params)
     row = record.rows[0] if record.rows else RowRef("", 0, 0, "")
-    given = {"column": params.pop("label", place), "value": shown(params.pop("value", ""))}
+    given = {"column": params.get("label", place), "value": shown(params.pop("value", ""))}
     return at_row(key, row, severity=severity, path=place, **given, **params)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -62,13 +63,14 @@ class Mapper:
 class Mappings:
     """Every form, and every dialect that writes it."""
 
+    folder: Path
     base: str
     zone: tzinfo
     forms: Mapping[str, Form]
     _maps: Mapping[str, MapFile]
     _schemas: Mapping[str, RecordSchema]
     _dialects: Mapping[tuple[str, str], Dialect]
-    _plans: dict[tuple[str, str], Plan] = field(default_factory=dict)
+    _plans: dict[tuple[str, str, str], Plan] = field(default_factory=dict)
 
     def dialects(self, form: str) -> tuple[str, ...]:
         """Returns the names of the dialects that write a form, in alphabetical order."""
@@ -86,14 +88,15 @@ class Mappings:
         if found is None:
             known = ", ".join(self.dialects(form))
             raise NotFound.of("mapping.dialect-unknown", name=dialect, form=form, known=known)
-        plan = self.plan(form, source=source or found.source)
+        plan = self.plan(form, dialect, source=source or found.source)
         return Mapper(self.forms[form], found, plan, self._schemas[form], self.zone)
 
-    def plan(self, form: str, *, source: str) -> Plan:
-        """Returns the compiled map of a form for a source system."""
-        key = (form, source)
+    def plan(self, form: str, dialect: str, *, source: str) -> Plan:
+        """Returns the compiled map of a form for a source system; its fingerprint covers form, map, tables and dialect."""
+        key = (form, dialect, source)
         if key not in self._plans:
-            self._plans[key] = compile_plan(self._maps[form], base=self.base, source=source)
+            mark = fingerprint_of(self.folder, form, dialect)
+            self._plans[key] = compile_plan(self._maps[form], base=self.base, source=source, fingerprint=mark)
         return self._plans[key]
 
 
@@ -122,10 +125,21 @@ def load_mappings(
         if path.stem in forms
     }
     schemas = {name: compile_schema(form) for name, form in forms.items()}
-    found = Mappings(base, ZoneInfo(zone), forms, maps, schemas, dialects)
+    found = Mappings(root, base, ZoneInfo(zone), forms, maps, schemas, dialects)
     for form, dialect in dialects:
         found.mapper(form, dialect)
     return found
+
+
+def fingerprint_of(folder: Path, form: str, dialect: str) -> str:
+    """Returns eight hexadecimal digits that change when a file changes which the mapping of a form in a dialect is made of."""
+    own = [folder / form / "form.yaml", folder / form / "map.yaml"]
+    spoken = [folder / "_dialects" / dialect / name for name in ("dialect.yaml", f"{form}.yaml")]
+    shared = sorted(folder.glob("_shared/tables/*.yaml"))
+    digest = sha256()
+    for path in (*own, *spoken, *shared):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def _form(folder: Path, name: str) -> Form:

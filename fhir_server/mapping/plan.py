@@ -47,13 +47,15 @@ class ResourcePlan:
 class Plan:
     """A compiled map of one form for one source system; `used` are the record's fields that it reads.
 
-    `namespace` is what ids derive from; `meta_source` goes to every resource.
+    `fingerprint` changes when any file of the
+    mapping does; `namespace` is what ids derive from; `meta_source` goes to every resource.
     """
 
     form: Form
     version: str
     base: str
     source: str
+    fingerprint: str
     namespace: bytes
     meta_source: str
     resources: tuple[ResourcePlan, ...]
@@ -83,8 +85,8 @@ def read_map(path: Path, form: Form, *, tables: Path) -> MapFile:
     return MapFile(file, form, raw, cache(lambda name: read_table(tables / f"{name}.yaml")))
 
 
-def compile_plan(map_file: MapFile, *, base: str, source: str) -> Plan:
-    """Returns the plan of a map for one source system; `base` is the canonical base `{B}`.
+def compile_plan(map_file: MapFile, *, base: str, source: str, fingerprint: str = "") -> Plan:
+    """Returns the plan of a map for one source system; `base` is the canonical base `{B}`, `fingerprint` goes to Provenance.
 
     Raises:
         BrokenMapping: an unknown field, table, directive or resource, naming file and place.
@@ -105,7 +107,8 @@ def compile_plan(map_file: MapFile, *, base: str, source: str) -> Plan:
     used = frozenset[str]().union(*(_fields(r) for r in resources))
     version = text_of(map_file.raw.get("version"))
     namespace = namespace_of(base, source)
-    return Plan(map_file.form, version, base, source, namespace, f"{base}/source/{source}", resources, used)
+    meta_source = f"{base}/source/{source}"
+    return Plan(map_file.form, version, base, source, fingerprint, namespace, meta_source, resources, used)
 
 
 def _names(entries: list[Any], map_file: MapFile) -> frozenset[str]:

@@ -30,13 +30,19 @@ def provenance_of(
         "agent": [
             {
                 "type": {"coding": [{"system": _PARTICIPANT, "code": "assembler"}]},
-                "who": {"display": f"map {plan.form.name} {plan.version}, source {plan.source}"},
+                "who": _mapper(plan),
             }
         ],
     }
     if record.rows:
         found["entity"] = [_entity(plan, row) for row in record.rows]
     return found
+
+
+def _mapper(plan: Plan) -> JsonObject:
+    """The mapping: its version and, behind the plus, a fingerprint of its files, so that any change of them shows."""
+    version = f"{plan.form.name}/{plan.version}+{plan.fingerprint}".rstrip("+")
+    return {"identifier": {"system": f"{plan.base}/mapping", "value": version}, "display": plan.form.title}
 
 
 def _entity(plan: Plan, row: RowRef) -> JsonObject:

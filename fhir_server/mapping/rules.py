@@ -10,7 +10,7 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.codecs.identifiers import IdCard, read_id_card
 from fhir_server.mapping.findings import at_place
 from fhir_server.mapping.form import Form, Rule
-from fhir_server.mapping.record import Code, FormRecord, Unverified
+from fhir_server.mapping.record import Code, FormRecord, Unverified, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,12 @@ class _Case:
     today: str
 
     def get(self, name: str) -> Any:
+        return plain(self.values.get(name))
+
+    def code(self, name: str) -> Any:
+        """The form's own code; a source's code without counterpart is none of them, whatever it looks like."""
         value = self.values.get(name)
-        return value.code if isinstance(value, Code) else value
+        return value.code if isinstance(value, Code) else plain(value)
 
 
 def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Issue]:
@@ -71,9 +75,8 @@ def _not_future(case: _Case, fields: list[str]) -> list[str]:
 
 
 def _requires(case: _Case, given: JsonObject) -> list[str]:
-    value = case.get(given["field"])
     wanted = given.get("is")
-    applies = value is not None if wanted is None else value in wanted
+    applies = case.get(given["field"]) is not None if wanted is None else case.code(given["field"]) in wanted
     return [f for f in given["then"] if case.get(f) is None] if applies else []
 
 

@@ -110,8 +110,9 @@ class MapRun:
         if record is None:
             return self._rejected(item.ref, [item.ref], {}, item.issues)
         values = plain(record.values)
-        checked, issues = self.mapper.check(record, now=self.now, bad_id=self.bad_id)
-        issues = [*item.issues, *issues]
+        checked, found = self.mapper.check(record, now=self.now, bad_id=self.bad_id)
+        told = {i.path for i in item.issues if i.severity is Severity.ERROR}
+        issues = [*item.issues, *(i for i in found if i.path not in told)]
         if has_errors(issues):
             return self._rejected(item.ref, record.rows, values, issues)
         result = self.mapper.map(checked, now=self.now)

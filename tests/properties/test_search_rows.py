@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhir_server.definitions.packages import load_definitions
+from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import range_of
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.search.context import SearchContext
@@ -16,6 +17,7 @@ from fhir_server.search.extract import Extractor
 from fhir_server.search.match import Indexed, matches
 from fhir_server.search.normal import normalise
 from fhir_server.search.parse import parse_query
+from fhir_server.search.rows import RangeRow
 
 unhurried = settings(deadline=None)
 """The first example of a run loads the definitions."""
@@ -145,3 +147,59 @@ def test_an_identifier_is_found_by_value_by_system_and_by_both(system, value):
     assert finds(item, "Patient", "identifier", f"{escaped(system)}|")
     assert not finds(item, "Patient", "identifier", f"|{escaped(value)}")
     assert not finds(item, "Patient", "identifier", f"{escaped(system)}x|{escaped(value)}")
+
+
+SEEDS: tuple[JsonObject, ...] = (
+    {
+        "resourceType": "Patient",
+        "meta": {"tag": [{"system": "s", "code": "c"}], "profile": ["http://p|1"]},
+        "identifier": [{"system": "s", "value": "v"}],
+        "name": [{"family": "f", "given": ["g"]}],
+        "telecom": [{"system": "phone", "value": "1"}],
+        "birthDate": "1990",
+        "address": [{"line": ["l"], "city": "c"}],
+        "generalPractitioner": [{"reference": "Practitioner/1", "identifier": {"value": "v"}}],
+        "deceasedDateTime": "2024",
+    },
+    {
+        "resourceType": "Observation",
+        "code": {"coding": [{"code": "c"}], "text": "t"},
+        "effectivePeriod": {"start": "2024", "end": "2025"},
+        "valueQuantity": {"value": 5, "unit": "mg", "system": "s", "code": "c", "comparator": "<"},
+        "component": [{"code": {"coding": [{"code": "c"}]}, "valueQuantity": {"value": 5}}],
+    },
+    {
+        "resourceType": "Observation",
+        "effectiveTiming": {"event": ["2024"], "repeat": {"boundsPeriod": {"start": "2024"}}},
+    },
+    {"resourceType": "Condition", "onsetRange": {"low": {"value": 1}, "high": {"value": 2}}, "recordedDate": "2024"},
+)
+junk = st.sampled_from(
+    [None, True, 5, Decimal("1.5"), "", "x", "\x1f", [], [None], [5], ["x"], [[]], {}, {"value": []}, {"coding": 5}]
+)
+
+
+def damaged(data: st.DataObject, value: object) -> object:
+    if data.draw(st.integers(0, 5)) == 0:
+        return data.draw(junk)
+    if isinstance(value, dict):
+        return {k: v if k == "resourceType" else damaged(data, v) for k, v in value.items()}
+    return [damaged(data, v) for v in value] if isinstance(value, list) else value
+
+
+@unhurried
+@given(st.sampled_from(SEEDS), st.data())
+def test_a_resource_of_any_shape_is_indexed_or_refused_as_invalid(seed, data):
+    resource = {k: v if k == "resourceType" else damaged(data, v) for k, v in seed.items()}
+    keys, ranges, refusals = outcome(resource)
+    assert keys == sorted(set(keys))
+    assert all(row.low < row.high for row in ranges)
+    assert set(refusals) <= {"search.not-indexable"}
+
+
+def outcome(resource: JsonObject) -> tuple[list[str], tuple[RangeRow, ...], list[str]]:
+    try:
+        entries = extractor().extract(resource, UPDATED)
+    except ResourceInvalid as error:
+        return [], (), [found.key for found in error.issues]
+    return list(entries.keys), entries.ranges, []

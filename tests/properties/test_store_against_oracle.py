@@ -87,6 +87,7 @@ TESTS: list[Callable[[Some], Clause]] = [
     lambda rng: IdIs(tuple(rng.sample(IDS, rng.randrange(4)))),
     some_updated,
     lambda rng: AnyOf(tuple(KeyIs(rng.choice(PARAMS), v) for v in rng.sample(VALUES, rng.randrange(1, 12)))),
+    lambda rng: AnyOf(tuple(KeyStarts(rng.choice(PARAMS), v) for v in rng.sample(VALUES, rng.randrange(1, 12)))),
 ]
 
 

@@ -20,5 +20,7 @@ from fhir_server.fhirpath.functions.signature import Function
 
 _FAMILIES = (existence, filtering, subsetting, combining, conversion, strings, maths, tree, clock, boundaries, fhir)
 
-FUNCTIONS: Mapping[str, Function] = MappingProxyType({k: f for family in _FAMILIES for k, f in family.FUNCTIONS.items()})
+FUNCTIONS: Mapping[str, Function] = MappingProxyType(
+    {k: f for family in _FAMILIES for k, f in family.FUNCTIONS.items()}
+)
 """Every function but is(), as() and ofType(), whose argument is a type, and sort(), whose arguments have a direction."""

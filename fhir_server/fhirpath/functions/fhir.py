@@ -89,7 +89,10 @@ def _check_modifiers(scope: Scope, focus: Collection, *allowed: Collection) -> C
         for extension in members(node, "modifierExtension", scope.environment.model):
             if extension.value.get("url") not in urls:
                 raise EvaluationError(
-                    "fhirpath.wrong-type", what="checkModifiers()", expected="known modifiers", found=extension.value.get("url")
+                    "fhirpath.wrong-type",
+                    what="checkModifiers()",
+                    expected="known modifiers",
+                    found=extension.value.get("url"),
                 )
     return focus
 

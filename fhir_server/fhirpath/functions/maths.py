@@ -64,7 +64,6 @@ def _power(scope: Scope, focus: Collection, exponent: Collection) -> Collection:
     return _result(lambda: int(Decimal(value) ** times) if whole else Decimal(value) ** Decimal(times))
 
 
-
 FUNCTIONS = {
     "abs": Function(_abs),
     "ceiling": _of_number("ceiling()", lambda v: int(v.to_integral_value(ROUND_CEILING))),

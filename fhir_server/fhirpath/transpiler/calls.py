@@ -63,7 +63,11 @@ def _select(context: Context, focus: Code, arguments: Arguments) -> Code:
         return NOTHING
     x, body = _loop(context, focus, arguments[0])
     y = context.constants.variable()
-    return Code(f"[{y} for {x} in {as_list(focus)} for {y} in {as_list(body)}]", body.types, many=True) if body.types else NOTHING
+    return (
+        Code(f"[{y} for {x} in {as_list(focus)} for {y} in {as_list(body)}]", body.types, many=True)
+        if body.types
+        else NOTHING
+    )
 
 
 def _all(context: Context, focus: Code, arguments: Arguments) -> Code:
@@ -139,7 +143,11 @@ def _combine(context: Context, focus: Code, arguments: Arguments) -> Code:
     other = context.code(arguments[0])
     if not focus.types or not other.types:
         return focus if focus.types else other
-    types = ("",) if UNKNOWN in (family_of(focus.types), family_of(other.types)) else tuple(dict.fromkeys((*focus.types, *other.types)))
+    types = (
+        ("",)
+        if UNKNOWN in (family_of(focus.types), family_of(other.types))
+        else tuple(dict.fromkeys((*focus.types, *other.types)))
+    )
     return Code(f"(*{as_list(focus)}, *{as_list(other)})", types, many=True)
 
 
@@ -284,7 +292,9 @@ def value(code: Code) -> str:
 
 def _converted(function: Callable[..., object], type_: str) -> Build:
     def build(context: Context, focus: Code, arguments: Arguments) -> Code:
-        return Code(f"converted({context.constants.name(function)}, {value(focus)})", (type_,)) if focus.types else NOTHING
+        return (
+            Code(f"converted({context.constants.name(function)}, {value(focus)})", (type_,)) if focus.types else NOTHING
+        )
 
     return build
 

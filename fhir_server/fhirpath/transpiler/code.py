@@ -7,13 +7,24 @@ from typing import Any
 from fhir_server.fhir.type_model import Property
 from fhir_server.fhirpath.nodes import DATES, QUANTITIES
 
-TEXT, TRUTH, NUMBER, MOMENT, CLOCK, QUANTITY, OBJECT, UNKNOWN = "text", "truth", "number", "moment", "clock", "quantity", "object", "unknown"
+TEXT, TRUTH, NUMBER, MOMENT, CLOCK, QUANTITY, OBJECT, UNKNOWN = (
+    "text",
+    "truth",
+    "number",
+    "moment",
+    "clock",
+    "quantity",
+    "object",
+    "unknown",
+)
 
 _FAMILIES = {
     **dict.fromkeys(("integer", "positiveInt", "unsignedInt", "decimal", "System.Integer", "System.Decimal"), NUMBER),
     **dict.fromkeys((*DATES, "System.Date", "System.DateTime"), MOMENT),
     **dict.fromkeys((*QUANTITIES, "System.Quantity"), QUANTITY),
-    **dict.fromkeys(("string", "code", "id", "uri", "url", "canonical", "oid", "uuid", "markdown", "base64Binary", "xhtml"), TEXT),
+    **dict.fromkeys(
+        ("string", "code", "id", "uri", "url", "canonical", "oid", "uuid", "markdown", "base64Binary", "xhtml"), TEXT
+    ),
     "System.String": TEXT,
     "boolean": TRUTH,
     "System.Boolean": TRUTH,

@@ -5,7 +5,14 @@ from fhir_server.fhirpath.transpiler.code import (
 )  # fmt: skip
 from fhir_server.fhirpath.transpiler.navigate import Constants, as_list, narrowed, single
 
-_SAME = {TEXT: "same", TRUTH: "same", NUMBER: "same", MOMENT: "same_moment", QUANTITY: "same_quantity", OBJECT: "same_object"}
+_SAME = {
+    TEXT: "same",
+    TRUTH: "same",
+    NUMBER: "same",
+    MOMENT: "same_moment",
+    QUANTITY: "same_quantity",
+    OBJECT: "same_object",
+}
 _ORDER = {TEXT: "number_order", NUMBER: "number_order", MOMENT: "moment_order", QUANTITY: "quantity_order"}
 _HOLDS = {"<": ("(-1,)", "(0, 1)"), ">": ("(1,)", "(-1, 0)"), "<=": ("(-1, 0)", "(1,)"), ">=": ("(0, 1)", "(-1,)")}
 _EMPTY = boolean("False", "False")

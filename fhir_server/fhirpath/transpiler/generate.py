@@ -1,5 +1,6 @@
 """Syntax tree to Python functions, typed by the definitions: the fast engine for invariants and search expressions."""
 
+import operator
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -83,7 +84,12 @@ class _Transpiler:
     """Turns each kind of syntax node into its code, for one `$this`."""
 
     def __init__(
-        self, model: TypeModel, constants: navigate.Constants, this: Code, variables: dict[str, Code], total: Code | None = None
+        self,
+        model: TypeModel,
+        constants: navigate.Constants,
+        this: Code,
+        variables: dict[str, Code],
+        total: Code | None = None,
     ) -> None:
         self.model = model
         self.constants = constants
@@ -134,8 +140,16 @@ class _Transpiler:
 
     def call(self, node: syntax.Call) -> Code:
         source = node.source
-        if node.name in ("exists", "empty") and not node.arguments and isinstance(source, syntax.Binary) and source.operator == "|":
-            sides = [logic.truth(self.call(syntax.Call(side, "exists", (), node.at)))[0] for side in (source.left, source.right)]
+        if (
+            node.name in ("exists", "empty")
+            and not node.arguments
+            and isinstance(source, syntax.Binary)
+            and source.operator == "|"
+        ):
+            sides = [
+                logic.truth(self.call(syntax.Call(side, "exists", (), node.at)))[0]
+                for side in (source.left, source.right)
+            ]
             found = boolean(f"({sides[0]} or {sides[1]})")
             return found if node.name == "exists" else logic.negated(found)
         return calls.call(self, node, self.this if node.source is None else self.code(node.source))
@@ -173,44 +187,49 @@ class _Transpiler:
         return boolean(yes, f"({present} and not {yes})")
 
 
-def _logic(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
-    return logic.combined(operator, a, b)
+def _logic(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
+    return logic.combined(symbol, a, b)
 
 
-def _equality(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
-    return compare.equal(a, b, self.constants) if operator == "=" else compare.unequal(a, b, self.constants)
+def _equality(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
+    return compare.equal(a, b, self.constants) if symbol == "=" else compare.unequal(a, b, self.constants)
 
 
-def _order(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
-    return compare.ordered(operator, a, b)
+def _order(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
+    return compare.ordered(symbol, a, b)
 
 
-def _membership(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
-    return compare.contained(a, b, self.constants) if operator == "in" else compare.contained(b, a, self.constants)
+def _membership(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
+    return compare.contained(a, b, self.constants) if symbol == "in" else compare.contained(b, a, self.constants)
 
 
-def _union(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+def _union(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
     return compare.union(a, b, self.constants)
 
 
-def _joined(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+def _joined(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
     if any(c.types and family_of(c.types) != TEXT for c in (a, b)):
         raise Unsupported("& of other than texts")
     return Code(f"joined({navigate.single(a).text}, {navigate.single(b).text})", ("System.String",), sure=True)
 
 
-def _computed(self: _Transpiler, operator: str, a: Code, b: Code) -> Code:
+def _computed(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
     if not a.types or not b.types:
         return NOTHING
-    compute = self.constants.name(ARITHMETIC[operator])
-    text = f"arithmetic({compute}, {calls.value(a)}, {calls.value(b)})"
-    return Code(text, (_result_type(operator, a, b),))
+    type_ = _result_type(symbol, a, b)
+    simple = _SIMPLE.get(symbol) if type_ in ("System.Integer", "System.Decimal") else None
+    if simple is not None:
+        text = f"number({self.constants.name(simple)}, {navigate.single(a).text}, {navigate.single(b).text})"
+    else:
+        text = f"arithmetic({self.constants.name(ARITHMETIC[symbol])}, {calls.value(a)}, {calls.value(b)})"
+    return Code(text, (type_,))
 
 
+_SIMPLE: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _WHOLE = frozenset({"integer", "positiveInt", "unsignedInt", "System.Integer"})
 
 
-def _result_type(operator: str, a: Code, b: Code) -> str:
+def _result_type(symbol: str, a: Code, b: Code) -> str:
     match family_of(a.types), family_of(b.types):
         case "moment", "quantity":
             return "System.Date" if a.types[0] in ("date", "System.Date") else "System.DateTime"
@@ -219,9 +238,9 @@ def _result_type(operator: str, a: Code, b: Code) -> str:
         case ("quantity", "number" | "quantity") | ("number", "quantity"):
             return "System.Quantity"
         case "number", "number":
-            whole = operator == "div" or (operator != "/" and {*a.types, *b.types} <= _WHOLE)
+            whole = symbol == "div" or (symbol != "/" and {*a.types, *b.types} <= _WHOLE)
             return "System.Integer" if whole else "System.Decimal"
-    raise Unsupported(f"{operator} of these types")
+    raise Unsupported(f"{symbol} of these types")
 
 
 _OPERATORS: dict[str, Callable[[_Transpiler, str, Code, Code], Code]] = {

@@ -6,7 +6,18 @@ from typing import Any
 
 from fhir_server.fhir.type_model import Property, TypeModel
 from fhir_server.fhirpath.nodes import properties_called
-from fhir_server.fhirpath.transpiler.code import ABSTRACT, NOTHING, OBJECT, UNKNOWN, Code, Origin, Unsupported, boolean, family_of, is_primitive
+from fhir_server.fhirpath.transpiler.code import (
+    ABSTRACT,
+    NOTHING,
+    OBJECT,
+    UNKNOWN,
+    Code,
+    Origin,
+    Unsupported,
+    boolean,
+    family_of,
+    is_primitive,
+)
 from fhir_server.fhirpath.types import is_of, type_names
 
 Keys = tuple[tuple[str, Property], ...]

@@ -21,13 +21,15 @@ from fhir_server.fhirpath.temporal import DATE, Temporal, of_datetime, parse_dat
 from fhir_server.fhirpath.units import measure_of
 
 Items = Sequence[Any]
+_FEW = 8
+"""Items that are faster compared than hashed."""
 
 
 class Malformed(Exception):
     """The JSON is not what its types promise, or a rare case was met: the evaluator decides."""
 
 
-MALFORMED = (Malformed, AttributeError, TypeError, KeyError, IndexError, ValueError)
+MALFORMED = (Malformed, AttributeError, TypeError, KeyError, IndexError, ValueError, ArithmeticError)
 """What generated code may raise on JSON of another shape than R4's."""
 
 
@@ -56,7 +58,7 @@ def texts(parent: JsonObject, key: str, sibling: str) -> Items:
 
 def singles(parents: Items, key: str) -> Items:
     """Returns the objects at `key` of all parents."""
-    return [v for v in [p.get(key) for p in parents] if v is not None]
+    return [v for p in parents if (v := p.get(key)) is not None]
 
 
 def lists(parents: Items, key: str) -> Items:
@@ -66,7 +68,7 @@ def lists(parents: Items, key: str) -> Items:
 
 def single_texts(parents: Items, key: str, sibling: str) -> Items:
     """Returns the primitives at `key` of all parents."""
-    return [v for p in parents for v in items(p, key, sibling)]
+    return [p.get(key) for p in parents if p.get(key) is not None or p.get(sibling) is not None]
 
 
 def list_texts(parents: Items, key: str, sibling: str) -> Items:
@@ -89,16 +91,13 @@ def has_choice(parent: JsonObject, keys: Mapping[str, str]) -> bool:
 
 def choices(parents: Items, keys: Mapping[str, str]) -> Items:
     """Returns the choice elements of all parents."""
-    return [p.get(_present(p, keys)) for p in parents if has_choice(p, keys)]
+    found = [(p, choice(p, keys)) for p in parents]
+    return [value for p, value in found if value is not None or has_choice(p, keys)]
 
 
 def choice_pairs(parents: Items, keys: Mapping[str, str]) -> list[tuple[Any, str]]:
     """Returns the choice elements of all parents that have a value, each with its type."""
     return [(p[k], keys[k]) for p in parents for k in p if k in keys]
-
-
-def _present(parent: JsonObject, keys: Mapping[str, str]) -> str:
-    return next((k for k in parent if k in keys), "")
 
 
 def untyped(parents: Items, key: str) -> Items:
@@ -286,7 +285,6 @@ def _identities(found: Items) -> list[Any]:
     return [frozen(v) for v in found]
 
 
-
 def distinct(found: Items) -> Items:
     """Returns the items without repetitions."""
     kept: dict[Any, Any] = {}
@@ -303,7 +301,10 @@ def distinct_choices(parents: Items, keys: Mapping[str, str]) -> Items:
     """
     if any(k[0] == "_" and k[1:] in keys for p in parents for k in p):
         raise Malformed
-    return [value for value, _ in joined_pairs(choice_pairs(parents, keys), [])]
+    kept: dict[Any, Any] = {}
+    for value, type_ in choice_pairs(parents, keys):
+        kept.setdefault(key(Node(value, type_), measure_of), value)
+    return list(kept.values())
 
 
 def is_distinct(found: Items) -> bool:
@@ -313,8 +314,11 @@ def is_distinct(found: Items) -> bool:
 
 def intersection(found: Items, other: Items) -> Items:
     """Returns the items that are in both, without repetitions."""
-    wanted = set(_identities(other))
-    return distinct([v for v in found if frozen(v) in wanted])
+    if len(other) > _FEW:
+        wanted = set(_identities(other))
+        return distinct([v for v in found if frozen(v) in wanted])
+    kept = [v for v in found if v in other]
+    return kept if len(kept) < 2 and None not in kept else distinct(kept)
 
 
 def union(found: Items, other: Items) -> Items:
@@ -353,6 +357,14 @@ def part(function: Callable[..., str | None], text: Any, *numbers: Any) -> str |
 def joined(a: Any, b: Any) -> str:
     """Returns two texts as one; an empty one counts as the empty text."""
     return str(in_bounds((a or "") + (b or "")))
+
+
+def number(compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    """Returns the sum, difference or product of two numbers; None when either is empty or 32 bits overflow."""
+    if a is None or b is None:
+        return None
+    result = compute(a, b)
+    return result if type(result) is not int or -(2**31) <= result < 2**31 else None
 
 
 def arithmetic(compute: Callable[..., Value | None], a: Any, b: Any) -> Value | None:
@@ -406,12 +418,12 @@ def resolved(found: Items, root: JsonObject, resolve: Resolve | None, types: fro
 
 
 def joined_pairs(a: list[tuple[Any, str]], b: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
-    """Returns the typed results of both sides of a union, without repetitions."""
-    if len(a) + len(b) < 2:
+    """Returns the typed results of both sides of a union, without equal JSON."""
+    if not a or not b:
         return a or b
     found: dict[Any, tuple[Any, str]] = {}
     for pair in (*a, *b):
-        found.setdefault(key(Node(*pair), measure_of), pair)
+        found.setdefault(frozen(pair[0]), pair)
     return list(found.values())
 
 

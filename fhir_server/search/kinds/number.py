@@ -23,6 +23,7 @@ LOWEST = -1e308
 HIGHEST = 1e308
 """Ends of a number range that is open; larger numbers are filed at the ends."""
 
+_NUMBERS = (int, Decimal, float)
 _NUMBER = re.compile(r"-?\d{1,40}(?P<fraction>\.\d{1,40})?(?P<exponent>[eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -88,7 +89,12 @@ def _bounded(value: Decimal | float) -> float:
     return number if LOWEST < number < HIGHEST else max(LOWEST, min(number, HIGHEST))
 
 
+def is_number(value: Any) -> bool:
+    """Tells whether a JSON value is a number; true and false are not."""
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
+
+
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     """Files an integer or decimal as a point."""
-    if isinstance(value, Decimal | int | float) and not isinstance(value, bool):
+    if is_number(value):
         filing.ranges.append(RangeRow(code, *point(value)))

@@ -3,7 +3,6 @@
 A quantity is filed under its coded unit, `code␟system`, and under its written unit where that reads differently.
 """
 
-from decimal import Decimal
 from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter
@@ -11,7 +10,7 @@ from fhir_server.errors import SearchValueInvalid
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
-from fhir_server.search.kinds.number import HIGHEST, LOWEST, Span, point, searched_span
+from fhir_server.search.kinds.number import HIGHEST, LOWEST, Span, is_number, point, searched_span
 from fhir_server.search.query import AnyOf, Clause, RangeTest
 from fhir_server.search.rows import SEPARATOR, RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed, split, unescape
@@ -110,7 +109,7 @@ def _written(value: JsonObject) -> str:
 
 def _span(value: JsonObject) -> Span | None:
     number = value.get("value")
-    if not isinstance(number, Decimal | int | float) or isinstance(number, bool):
+    if not is_number(number):
         return None
     exact, comparator = point(number), value.get("comparator")
     return exact if comparator is None else _compared(exact, comparator)

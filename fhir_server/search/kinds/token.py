@@ -94,7 +94,11 @@ def _codeable_concept(value: JsonObject) -> Iterable[tuple[str, str]]:
     codings = value.get("coding")
     if not isinstance(codings, list):
         return ()
-    return [pair for coding in codings if isinstance(coding, dict) for pair in _coding(coding)]
+    return [
+        (coding["code"], coding.get("system") or "")
+        for coding in codings
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str)
+    ]
 
 
 def _identifier(value: JsonObject) -> Iterable[tuple[str, str]]:

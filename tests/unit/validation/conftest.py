@@ -24,6 +24,12 @@ def found_by(validator, resource, **options):
 
 
 @pytest.fixture
+def r4():
+    """A validator that knows R4 and nothing else asked of it."""
+    return r4_validator()
+
+
+@pytest.fixture
 def check():
     """Checks a resource against R4 alone."""
     return lambda resource, **options: found_by(r4_validator(), resource, **options)

@@ -646,6 +646,20 @@ Description: "WS 364.13-2011 CV07.10.003, way of payment; its OID is to be confi
 * #08 "其他社会保险"
 * #99 "其他"
 
+CodeSystem: IdDocumentCv0201101CS
+Id: id-document-cv02-01-101
+Title: "身份证件类别代码 CV02.01.101"
+Description: "WS 364.3-2011 CV02.01.101, kind of identity document; no official system URL is known."
+* insert Complete
+* #01 "居民身份证"
+* #02 "居民户口簿"
+* #03 "护照"
+* #04 "军官证"
+* #05 "驾驶证"
+* #06 "港澳居民来往内地通行证"
+* #07 "台湾居民来往内地通行证"
+* #99 "其他法定有效证件"
+
 CodeSystem: AdminDivisionCS
 Id: admin-division
 Title: "行政区划(片段)"

@@ -281,6 +281,12 @@ Title: "医疗费用支付方式代码 CV07.10.003"
 Description: "WS 364.13-2011 CV07.10.003, way of payment; its OID is to be confirmed."
 * insert Whole(PaymentCv0710003CS)
 
+ValueSet: IdDocumentCv0201101VS
+Id: id-document-cv02-01-101
+Title: "身份证件类别代码 CV02.01.101"
+Description: "WS 364.3-2011 CV02.01.101, kind of identity document; no official system URL is known."
+* insert Whole(IdDocumentCv0201101CS)
+
 ValueSet: AdminDivisionVS
 Id: admin-division
 Title: "行政区划"

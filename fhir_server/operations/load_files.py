@@ -1,0 +1,95 @@
+"""Source files into a store or server: map, store in batches, and one report of both."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from fhir_server.errors import Issue
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.mapping.findings import Finding, finding_of
+from fhir_server.operations.load_records import Sink, Stored, batches
+from fhir_server.operations.map_records import MappedRecord, MapRun
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class LoadTally:
+    """What became of the records of one form, as they were stored.
+
+    `records` counts `created`, `updated`, `unchanged` and `rejected` source records, `resources` the first three for
+    resources. `gathered` are resources made from many records (households): they are resources, not records.
+    """
+
+    records: Counter[str] = field(default_factory=Counter)
+    resources: Counter[str] = field(default_factory=Counter)
+    rejected_of: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, record: MappedRecord, stored: Stored) -> None:
+        """Counts one record's outcome; its refusal becomes a finding at the record's row."""
+        for name in ("created", "updated", "unchanged"):
+            self.resources[name] += getattr(stored, name)
+        if record.is_collected:
+            self.findings += [finding_of(i) for i in stored.issues]
+            return
+        self.records[stored.status] += 1
+        if stored.status == "rejected":
+            self.rejected_of[record.row.file] += 1
+            self.findings += [finding_of(_at(record, i)) for i in stored.issues]
+
+
+async def load_files(run: MapRun, sink: Sink, *, progress: Progress | None = None) -> JsonObject:
+    """Maps and stores everything of a run, and returns its report with what the store did.
+
+    `progress` is told after each batch how many records are stored. read = mapped + rejected holds in the report too:
+    a record that the store refuses counts as rejected.
+
+    Raises:
+        StoreUnavailable, ServerRefused: the store or server gave up; what was stored before stays, and a second run
+            finds it unchanged.
+    """
+    tally = LoadTally()
+    done = 0
+    for batch in batches(run):
+        kept = [record for record in batch if record.bundle is not None]
+        outcomes = await sink.store([_resources(record) for record in kept])
+        for record, stored in zip(kept, outcomes, strict=True):
+            tally.add(record, stored)
+        done += len(batch)
+        if progress is not None:
+            progress(done)
+    return _report(run, tally)
+
+
+def _resources(record: MappedRecord) -> Sequence[JsonObject]:
+    return [entry["resource"] for entry in (record.bundle or {}).get("entry", [])]
+
+
+def _at(record: MappedRecord, found: Issue) -> Issue:
+    place = {"file": record.row.file, "row": record.row.row, "value": record.key}
+    return replace(found, params={**place, **found.params}, line=record.row.line)
+
+
+def _report(run: MapRun, tally: LoadTally) -> JsonObject:
+    mapped = run.report()
+    files = [
+        replace(f, mapped=f.mapped - tally.rejected_of[f.file], rejected=f.rejected + tally.rejected_of[f.file])
+        for f in mapped.files
+    ]
+    whole = replace(mapped, files=tuple(files), issues=(*mapped.issues, *tally.findings))
+    stored = {name: tally.records[name] for name in ("created", "updated", "unchanged")}
+    resources = {name: tally.resources[name] for name in ("created", "updated", "unchanged")}
+    return {**whole.as_json(), "stored": stored, "resources": resources}
+
+
+def totals_of(reports: Sequence[JsonObject]) -> JsonObject:
+    """Returns the reports of several forms as one, totals first."""
+    totals: JsonObject = {name: sum(r[name] for r in reports) for name in ("read", "mapped", "rejected")}
+    for part in ("stored", "resources"):
+        if any(part in r for r in reports):
+            names = ("created", "updated", "unchanged")
+            totals[part] = {n: sum(r.get(part, {}).get(n, 0) for r in reports) for n in names}
+    totals["warnings"] = sum(i["severity"] == "warning" for r in reports for i in r["issues"])
+    totals["refused_files"] = [f["file"] for r in reports for f in r["files"] if f["is_refused"]]
+    return {**totals, "forms": list(reports)}
