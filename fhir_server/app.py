@@ -1,6 +1,6 @@
 """The composition root: settings in, wired application out. Only here are concrete parts picked."""
 
-import hashlib
+import secrets
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
@@ -50,13 +50,13 @@ def build_parts(
     validator = Validator(definitions)
     validator.compile_all(sorted(definitions.resources))
     store = store or open_store_of(settings.store)
-    secret = hashlib.sha256(settings.store.encode()).digest()
+    secret = settings.page_secret.encode() or secrets.token_bytes(32)
     return Parts(
         settings=settings,
         definitions=definitions,
         store=store,
         validator=validator,
-        extractor=Extractor(definitions, ZoneInfo(settings.zone)),
+        extractor=Extractor(definitions, ZoneInfo(settings.zone), base_url=settings.base_url),
         clock=clock or SystemClock(),
         ids=ids or RandomIds(),
         pages=PageTokens(secret),

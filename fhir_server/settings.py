@@ -30,6 +30,9 @@ class Settings:
     default_count: int = _setting(20, "Entries on a search page when _count is not given.")
     max_count: int = _setting(1000, "Most entries on a search page.")
     max_entries: int = _setting(5000, "Most entries in a transaction or batch.")
+    page_secret: str = _setting(
+        "", "Secret that signs page links; empty makes one at start, so links end with the process."
+    )
     cors_origins: str = _setting("*", "Origins that browsers may call from, comma separated; * is any, empty is none.")
     log_level: str = _setting("info", "debug, info, warning or error. Logs never carry personal data.")
 

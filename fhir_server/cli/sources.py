@@ -143,7 +143,7 @@ def print_summary(report: dict[str, Any], path: Path | None) -> None:
     console = Console(stderr=True)
     names = ("read", "mapped", "rejected")
     stored = ("created", "updated", "unchanged") if "stored" in report else ()
-    table = Table("form", *names, *stored, "warnings")
+    table = Table("form", *names, *stored, "warnings", box=None, pad_edge=False)
     for form in report["forms"]:
         warnings = sum(i["severity"] == "warning" for i in form["issues"])
         figures = [form[n] for n in names] + [form["stored"][n] for n in stored] + [warnings]

@@ -16,7 +16,7 @@ from fhir_server.fhirpath.parser import parse
 __all__ = ["EvaluationError", "Expression", "FhirPathError", "compile"]
 
 
-def compile(text: str, type: str | None = None, *, model: TypeModel | None = None) -> Expression:  # noqa: A001 - the names of the field
+def compile(text: str, type: str | None = None, *, model: TypeModel | None = None) -> Expression:  # noqa: A001, A002 - re.compile has the name, FHIR the type
     """Returns the compiled expression, from a cache when it has been asked for before.
 
     `type` is the type of the input, a backbone path (`Patient.contact`) or data type (`Extension`) included; without it

@@ -75,7 +75,7 @@ def frozen(value: Any) -> Hashable:
         return frozenset((k, frozen(v)) for k, v in value.items())
     if type(value) is list:
         return tuple(frozen(v) for v in value)
-    return (bool, value) if type(value) is bool else value  # type: ignore[no-any-return]
+    return (bool, value) if type(value) is bool else value
 
 
 def key(node: Node, units: Units) -> Hashable:

@@ -5,6 +5,7 @@ It is the oracle of the transpiler, which knows less and is faster.
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
@@ -56,16 +57,16 @@ class _Builder:
 
     def literal(self, node: syntax.Literal) -> Closure:
         found = [literal(node.value)]
-        return lambda scope: found
+        return lambda _scope: found
 
     def empty(self, node: syntax.Empty) -> Closure:
-        return lambda scope: []
+        return lambda _scope: []
 
     def variable(self, node: syntax.Variable) -> Closure:
         url = named_url(node.name)
         if url is not None:
             found = [literal(url)]
-            return lambda scope: found
+            return lambda _scope: found
         return lambda scope: _variable(scope, node.name)
 
     def special(self, node: syntax.Special) -> Closure:
@@ -110,8 +111,14 @@ class _Builder:
 
     def _sort(self, node: syntax.Call) -> Closure:
         source = self.build(node.source)
-        keys = [(self.build(a.operand), True) if _descends(a) else (self.build(a), False) for a in node.arguments]
+        keys = [self._sort_key(a) for a in node.arguments]
         return lambda scope: sort(scope, source(scope), keys or [(_this, False)])
+
+    def _sort_key(self, node: syntax.Node) -> tuple[Closure, bool]:
+        """A key and whether it descends, which a minus sign says."""
+        if isinstance(node, syntax.Unary) and node.operator == "-":
+            return self.build(node.operand), True
+        return self.build(node), False
 
     def item(self, node: syntax.Item) -> Closure:
         source, index = self.build(node.source), self.build(node.index)
@@ -141,10 +148,6 @@ class _Builder:
         if node.operator == "is":
             return lambda scope: _is(operand(scope), test)
         return lambda scope: [n for n in operand(scope) if test(n)]
-
-
-def _descends(node: syntax.Node) -> bool:
-    return isinstance(node, syntax.Unary) and node.operator == "-"
 
 
 def _this(scope: Scope) -> Collection:
@@ -221,7 +224,7 @@ def _implies(left: Closure, right: Closure, scope: Scope) -> bool | None:
 
 _LOGIC = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
 _SPECIALS: dict[str, Closure] = {"this": _this, "index": _index, "total": _total}
-_BUILDERS: dict[type, Callable[[_Builder, syntax.Node], Closure]] = {
+_BUILDERS: dict[type, Callable[[_Builder, Any], Closure]] = {
     syntax.Literal: _Builder.literal,
     syntax.Empty: _Builder.empty,
     syntax.Variable: _Builder.variable,
@@ -232,4 +235,4 @@ _BUILDERS: dict[type, Callable[[_Builder, syntax.Node], Closure]] = {
     syntax.Unary: _Builder.unary,
     syntax.Binary: _Builder.binary,
     syntax.TypeTest: _Builder.type_test,
-}  # type: ignore[dict-item]
+}

@@ -7,7 +7,7 @@ from typing import Any
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
-from fhir_server.fhirpath.environment import ConformsTo, Environment, MemberOf, Resolve, Scope, clock_now
+from fhir_server.fhirpath.environment import Environment, Resolve, Scope, clock_now
 from fhir_server.fhirpath.errors import too_costly
 from fhir_server.fhirpath.evaluator import build
 from fhir_server.fhirpath.nodes import Collection, Node, fhir_type, of_json_value, plain, system_type
@@ -15,11 +15,12 @@ from fhir_server.fhirpath.parser import MAX_DEPTH
 from fhir_server.fhirpath.singletons import truth_of
 from fhir_server.fhirpath.transpiler import generate
 from fhir_server.fhirpath.transpiler.code import Unsupported
-from fhir_server.fhirpath.transpiler.runtime import MALFORMED
-from fhir_server.fhirpath.units import Units, measure_of
+from fhir_server.fhirpath.transpiler.elements import MALFORMED
 
 Predicate = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
 Extractor = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
+
+_DOORS = frozenset({"now", "resolve", "member_of", "conforms_to", "units", "assume_types", "strict"})
 
 
 class Expression:
@@ -53,36 +54,22 @@ class Expression:
         """
         return [plain(n) for n in self.collection(resource, **environment) if n.value is not None]
 
-    def collection(
-        self,
-        focus: Any,
-        /,
-        *,
-        resolve: Resolve | None = None,
-        member_of: MemberOf | None = None,
-        conforms_to: ConformsTo | None = None,
-        now: datetime | None = None,
-        units: Units = measure_of,
-        assume_types: bool = False,
-        strict: bool = False,
-        **variables: Any,
-    ) -> Collection:
+    def collection(self, focus: Any, /, **environment: Any) -> Collection:
         """Returns the results as typed nodes.
 
-        `now` is the instant of now() and today(), the clock's by default. `strict` makes unknown elements errors. All
-        further keywords are environment variables with JSON values; `resource`, `context` and `rootResource` are the
-        input unless given.
+        The keywords `now` (the instant of now() and today(), the clock's by default), `resolve`, `member_of`,
+        `conforms_to`, `units`, `assume_types` and `strict` are the fields of `Environment`. All others are environment
+        variables with JSON values; `resource`, `context` and `rootResource` are the input unless given.
 
         Raises:
             EvaluationError: the expression cannot be evaluated on this input.
         """
         this = [] if focus is None else [self._node(focus)]
+        doors = {name: environment.pop(name) for name in _DOORS & environment.keys()}
         known = {"context": this, "resource": this, "rootResource": this}
-        known.update({name: _variable(value) for name, value in variables.items()})
-        environment = Environment(
-            self.model, known, now or clock_now(), resolve, member_of, conforms_to, units, assume_types, strict
-        )
-        return self._run(Scope(environment, this))
+        known.update({name: _variable(value) for name, value in environment.items()})
+        doors["now"] = doors.get("now") or clock_now()
+        return self._run(Scope(Environment(self.model, known, **doors), this))
 
     def test(self, focus: Any, resource: JsonObject, root: JsonObject, *, now: datetime | None = None) -> bool:
         """Tells whether an invariant holds at `focus`, an element or primitive inside `resource` inside `root`.

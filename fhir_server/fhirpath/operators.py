@@ -21,7 +21,7 @@ _INTEGERS = range(-(2**31), 2**31)
 TRUE, FALSE = literal(value=True), literal(value=False)
 
 
-def boolean(value: bool | None) -> Collection:  # noqa: FBT001 - three-valued truth is the subject here
+def boolean(value: bool | None) -> Collection:
     """Returns the collection of a three-valued truth: None is empty."""
     if value is None:
         return []

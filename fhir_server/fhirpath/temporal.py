@@ -226,7 +226,7 @@ def _add_months(value: Temporal, months: int) -> Temporal | None:
 def _add_span(value: Temporal, microseconds: int) -> Temporal | None:
     fraction = int((value.fraction + "000000")[:6])
     try:
-        at = datetime(*value.parts) + timedelta(microseconds=fraction + microseconds)  # type: ignore[arg-type,misc]  # noqa: DTZ001 - the offset stays as written
+        at = datetime(*value.parts) + timedelta(microseconds=fraction + microseconds)  # type: ignore[arg-type]  # noqa: DTZ001 - the offset stays as written
     except OverflowError:
         return None
     parts = (at.year, at.month, at.day, at.hour, at.minute, at.second)[: len(value.parts)]

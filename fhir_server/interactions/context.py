@@ -44,9 +44,9 @@ class OperationPlace:
     verbs: tuple[str, ...] = ("POST",)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """Everything an interaction needs, wired once."""
+    """Everything an interaction needs, wired once; one is equal to itself alone."""
 
     settings: Settings
     definitions: Definitions

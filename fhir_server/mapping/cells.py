@@ -31,6 +31,21 @@ class Gathered:
     issues: list[Issue] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A filled cell on its way into the row."""
+
+    column: Column
+    origin: Origin
+    into: Gathered
+    zone: tzinfo
+
+    def tell(self, key: str, target: Target, severity: Severity = Severity.ERROR, **params: Any) -> None:
+        """Adds a finding about the cell, at the target's place."""
+        given = {"label": target.field.label} | params
+        self.into.issues.append(at_value(key, self.origin, severity=severity, path=target.place, **given))
+
+
 def read_cell(column: Column, raw: Any, into: Gathered, *, spelled: str, zone: tzinfo) -> None:
     """Reads one cell into the row's values; what cannot be read becomes a finding, and the field stays empty.
 
@@ -40,41 +55,45 @@ def read_cell(column: Column, raw: Any, into: Gathered, *, spelled: str, zone: t
     texts = [t for t in (raw_text(i) for i in items) if t and folded(t) not in column.nulls]
     if not texts:
         return
-    origin = Origin(into.ref, spelled, column.separator.join(texts))
-    for target, part in _parts(column, texts, origin, into):
-        _put(column, target, part, origin, into, zone)
+    cell = _Cell(column, Origin(into.ref, spelled, column.separator.join(texts)), into, zone)
+    for target, part in _parts(cell, texts):
+        _put(cell, target, part)
 
 
-def _parts(column: Column, texts: list[str], origin: Origin, into: Gathered) -> Sequence[tuple[Target, list[str]]]:
+def _parts(cell: _Cell, texts: list[str]) -> Sequence[tuple[Target, list[str]]]:
     """Which texts go to which field: all to each, or the pieces of a split or pattern in turn."""
+    column = cell.column
     if column.match is None and not column.split:
         return [(target, texts) for target in column.targets]
-    word = folded(texts[0])
-    pieces: Sequence[str | None] = word.split(column.split) if column.split else ()
-    if column.match is not None:
-        matched = column.match.fullmatch(word)
-        if matched is None and column.otherwise is not None:
-            return [(column.otherwise, texts)]
-        pieces = matched.groups() if matched else ()
-    if len(pieces) != len(column.targets):
-        labels = "、".join(t.field.label for t in column.targets)
-        into.issues.append(at_value("mapping.not-in-parts", origin, path=column.targets[0].place, expected=labels))
+    pieces = _split(column, folded(texts[0]))
+    if pieces is None and column.otherwise is not None:
+        return [(column.otherwise, texts)]
+    if pieces is None or len(pieces) != len(column.targets):
+        cell.tell("mapping.not-in-parts", column.targets[0], expected="、".join(t.field.label for t in column.targets))
         return []
     return [(t, [p.strip()]) for t, p in zip(column.targets, pieces, strict=True) if p and p.strip()]
 
 
-def _put(column: Column, target: Target, texts: list[str], origin: Origin, into: Gathered, zone: tzinfo) -> None:
+def _split(column: Column, word: str) -> Sequence[str | None] | None:
+    """The pieces of a text; None when the column's pattern does not fit it."""
+    if column.match is None:
+        return word.split(column.split)
+    matched = column.match.fullmatch(word)
+    return matched.groups() if matched else None
+
+
+def _put(cell: _Cell, target: Target, texts: list[str]) -> None:
     found = target.field
-    parts = [p for t in texts for p in _pieces(column, t)] if found.repeats else texts[:1]
-    values = [v for v in (_value(column, target, p, origin, into, zone) for p in parts) if v is not None]
+    parts = [p for t in texts for p in _pieces(cell.column, t)] if found.repeats else texts[:1]
+    values = [v for v in (_value(cell, target, p) for p in parts) if v is not None]
     if not values:
         return
-    owner = into.values
+    owner = cell.into.values
     if target.line:
         owner = owner.setdefault(target.group, {}).setdefault(target.line, {})
     if found.name not in owner:
         owner[found.name] = values if found.repeats else values[0]
-        into.origins[target.place] = origin
+        cell.into.origins[target.place] = cell.origin
 
 
 def _pieces(column: Column, text: str) -> list[str]:
@@ -83,34 +102,24 @@ def _pieces(column: Column, text: str) -> list[str]:
     return [p for p in (piece.strip() for piece in pieces) if p and p not in column.nulls]
 
 
-def _value(column: Column, target: Target, text: str, origin: Origin, into: Gathered, zone: tzinfo) -> Any:
+def _value(cell: _Cell, target: Target, text: str) -> Any:
     if target.codes is not None:
-        return _coded(target, target.codes.read(text), origin, into)
+        return _coded(cell, target, target.codes.read(text))
     try:
-        value = _READERS[target.field.type](text, target.field, zone)
+        value = _READERS[target.field.type](text, target.field, cell.zone)
     except BadText as bad:
-        params = {"label": target.field.label, "type": target.field.type} | bad.params
-        into.issues.append(at_value(bad.key, origin, path=target.place, **params))
+        cell.tell(bad.key, target, **bad.params)
         return None
-    if isinstance(value, Decimal) and column.factor is not None:
-        return scaled(value, column.factor)
-    return None if isinstance(value, str) and value in column.nulls else value
+    if isinstance(value, int | Decimal) and cell.column.factor is not None:
+        return scaled(Decimal(value), cell.column.factor)
+    return None if isinstance(value, str) and value in cell.column.nulls else value
 
 
-def _coded(target: Target, code: Code, origin: Origin, into: Gathered) -> Code:
+def _coded(cell: _Cell, target: Target, code: Code) -> Code:
     if code.code is None:
         is_kept = target.field.unknown == "keep"
-        into.issues.append(
-            at_value(
-                "mapping.code-unmapped" if is_kept else "mapping.code-refused",
-                origin,
-                severity=Severity.WARNING if is_kept else Severity.ERROR,
-                path=target.place,
-                label=target.field.label,
-                code=code.source,
-                valid="、".join(f"{o.code}{o.display}" for o in target.field.options.values()),
-            )
-        )
+        key = "mapping.code-unmapped" if is_kept else "mapping.code-refused"
+        cell.tell(key, target, Severity.WARNING if is_kept else Severity.ERROR, code=code.source)
     return code
 
 
@@ -122,13 +131,33 @@ def _string(text: str, of: Field, zone: tzinfo) -> str:
     return half if half.isascii() else text
 
 
+def _integer(text: str, of: Field, zone: tzinfo) -> int:
+    return parse_integer(text, unit=of.unit)
+
+
+def _decimal(text: str, of: Field, zone: tzinfo) -> Decimal:
+    return parse_decimal(text, unit=of.unit)
+
+
+def _date(text: str, of: Field, zone: tzinfo) -> str:
+    return parse_date(text, zone)
+
+
+def _datetime(text: str, of: Field, zone: tzinfo) -> str:
+    return parse_datetime(text, zone)
+
+
+def _boolean(text: str, of: Field, zone: tzinfo) -> bool:
+    return parse_boolean(text)
+
+
 _READERS: dict[str, Callable[[str, Field, tzinfo], Any]] = {
     "string": _string,
-    "integer": lambda text, of, zone: parse_integer(text, unit=of.unit),
-    "decimal": lambda text, of, zone: parse_decimal(text, unit=of.unit),
-    "date": lambda text, of, zone: parse_date(text, zone),
-    "datetime": lambda text, of, zone: parse_datetime(text, zone),
-    "boolean": lambda text, of, zone: parse_boolean(text),
+    "integer": _integer,
+    "decimal": _decimal,
+    "date": _date,
+    "datetime": _datetime,
+    "boolean": _boolean,
 }
 
 

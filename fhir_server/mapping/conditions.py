@@ -28,19 +28,19 @@ def compile_condition(raw: Any, context: Context) -> Condition:
     if isinstance(raw, str):
         return _present(raw, context)
     if isinstance(raw, list):
-        return _all([compile_condition(r, context.at(f"[{n}]")) for n, r in enumerate(raw)])
-    if not isinstance(raw, dict):
-        context.broken(f"a condition is a field, a list or an object, not {raw!r}")
-    if raw.keys() == {"not"}:
-        inner = compile_condition(raw["not"], context.at("not"))
-        return Condition(lambda scope: not inner.test(scope), inner.fields)
-    if raw.keys() == {"any"}:
-        return _any([compile_condition(r, context.at(f"any[{n}]")) for n, r in enumerate(raw["any"])])
-    if raw.keys() == {"all"}:
-        return _all([compile_condition(r, context.at(f"all[{n}]")) for n, r in enumerate(raw["all"])])
-    if raw.keys() <= {"field", "is"} and "field" in raw:
-        return _is(raw["field"], raw["is"], context) if "is" in raw else _present(raw["field"], context)
-    context.broken(f"a condition has field and is, not, any or all, not {', '.join(raw)}")
+        return _all(_several(raw, context))
+    shape = _SHAPES.get(frozenset(raw)) if isinstance(raw, dict) else None
+    if shape is None:
+        context.broken(f"a condition is a field, a list, or has field, field and is or same, not, any or all: {raw!r}")
+    return shape(raw, context)
+
+
+def _several(raw: list[Any], context: Context) -> list[Condition]:
+    return [compile_condition(r, context.at(f"[{n}]")) for n, r in enumerate(raw)]
+
+
+def _not(inner: Condition) -> Condition:
+    return Condition(lambda scope: not inner.test(scope), inner.fields)
 
 
 def _all(parts: list[Condition]) -> Condition:
@@ -72,6 +72,16 @@ def _is(name: str, codes: Any, context: Context) -> Condition:
     return Condition(test, frozenset((path,)))
 
 
+def _same(name: str, other: str, context: Context) -> Condition:
+    (get, path), (get_other, other_path) = _getter(name, context), _getter(other, context)
+
+    def test(scope: Scope) -> bool:
+        value = plain(get(scope))
+        return value is not None and value == plain(get_other(scope))
+
+    return Condition(test, frozenset((path, other_path)))
+
+
 def _getter(name: str, context: Context) -> tuple[Getter, str]:
     group, point, inner = name.partition(".")
     if not point or not group:
@@ -81,3 +91,13 @@ def _getter(name: str, context: Context) -> tuple[Getter, str]:
     if inner not in owner.field.fields:
         context.broken(f"unknown field {name!r}")
     return lambda scope: [v for line in owner.get(scope) or () if (v := line.get(inner)) is not None], name
+
+
+_SHAPES: dict[frozenset[str], Callable[[Any, Context], Condition]] = {
+    frozenset({"not"}): lambda raw, context: _not(compile_condition(raw["not"], context.at("not"))),
+    frozenset({"any"}): lambda raw, context: _any(_several(raw["any"], context.at("any"))),
+    frozenset({"all"}): lambda raw, context: _all(_several(raw["all"], context.at("all"))),
+    frozenset({"field"}): lambda raw, context: _present(raw["field"], context),
+    frozenset({"field", "is"}): lambda raw, context: _is(raw["field"], raw["is"], context),
+    frozenset({"field", "same"}): lambda raw, context: _same(raw["field"], raw["same"], context),
+}

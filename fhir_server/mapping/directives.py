@@ -165,23 +165,26 @@ def _words(value: Any) -> str:
 
 
 def _reference(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "entity", "key", "display")
+    _options(entry, context, "entity", "key", "display", "identifier")
     type_, entity = entry["$ref"], entry.get("entity")
     if not entity or not entry.get("key"):
         context.broken("a reference has an entity and a key")
     keys = [context.field(name) for name in entry["key"]]
-    display = context.field(entry["display"]) if "display" in entry else None
+    others = compile_template({k: _shown(k, entry[k]) for k in ("identifier", "display") if k in entry}, context)
 
     def build(scope: Scope) -> JsonObject | None:
         key = [key_text(k.get(scope)) for k in keys]
-        text = "" if display is None else _words(display.get(scope))
-        found = {"display": text} if text else {}
+        found = others.build(scope) or {}
         if all(key):
             return {"reference": f"{type_}/{scope.ids.of(entity, key)}"} | found
         return {"type": type_} | found if found else None
 
-    paths = [a.path for a in (*keys, display) if a is not None]
-    return Node(build, frozenset(paths))
+    return Node(build, others.fields | {a.path for a in keys})
+
+
+def _shown(option: str, value: Any) -> Any:
+    """`display` names a field, and shows a code by its words; `identifier` is a template."""
+    return {"$text": f"{{{value}}}"} if option == "display" else value
 
 
 def _self(entry: JsonObject, context: Context) -> Node:
@@ -224,7 +227,7 @@ def _first(entry: JsonObject, context: Context) -> Node:
     def build(scope: Scope) -> Any:
         return next((made for make in builders if (made := make(scope)) is not None), None)
 
-    return Node(build, fields_of(nodes), any(n.is_dynamic for n in nodes), items=tuple(nodes))
+    return Node(build, fields_of(nodes), items=tuple(nodes))
 
 
 def _each(entry: JsonObject, context: Context) -> Node:

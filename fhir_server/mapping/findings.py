@@ -33,9 +33,8 @@ def at_place(key: str, record: FormRecord, place: str, *, severity: Severity = S
     origin = record.origin(place)
     if origin is not None:
         return at_value(key, origin, severity=severity, path=place, **params)
-    row = record.rows[0] if record.rows else RowRef("", 0, 0, "")
     given = {"column": params.get("label", place), "value": shown(params.pop("value", ""))}
-    return at_row(key, row, severity=severity, path=place, **given, **params)
+    return at_row(key, record.row_of(place), severity=severity, path=place, **given, **params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, 
 
 TYPES = frozenset({"string", "integer", "decimal", "date", "datetime", "code", "boolean", "group"})
 _ATTRIBUTES = frozenset(
-    "label type required repeats max unit ucum range pattern options unknown check birth fields "
-    "note loinc dataElement section".split()  # noqa: SIM905
+    {"label", "type", "required", "repeats", "max", "unit", "ucum", "range", "pattern", "options", "unknown"}
+    | {"check", "birth", "fields", "note", "loinc", "dataElement", "section"}
 )
 _FORM_KEYS = frozenset({"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules"})
 _RULE_SHAPES = frozenset({"greater", "before", "not_after", "not_future", "requires", "any_of"})
@@ -172,10 +172,10 @@ def _check(entry: Mapping[str, Any], *, file: str, place: str) -> str:
 
 def _rule(raw: Any, *, file: str, place: str) -> Rule:
     entry = only_keys(raw, _RULE_KEYS, file=file, place=place)
-    shapes = _RULE_SHAPES & entry.keys()
+    shapes = [s for s in _RULE_SHAPES if s in entry]
     if len(shapes) != 1 or not {"key", "en", "zh"} <= entry.keys():
         raise BrokenMapping(file, place, f"a rule has key, en, zh and one of {', '.join(sorted(_RULE_SHAPES))}")
-    shape = shapes.pop()
+    shape = shapes[0]
     arguments = [entry[shape]] if isinstance(entry[shape], str) else entry[shape]
     fields = (arguments["field"], *arguments["then"]) if isinstance(arguments, dict) else tuple(arguments)
     is_warning = entry.get("severity") == "warning"

@@ -46,13 +46,6 @@ def _without_option(form: Form, typed: JsonObject) -> list[tuple[str, Field, Cod
 
 def _unmapped(record: FormRecord, place: str, known: Field, code: Code) -> Issue:
     is_kept = known.unknown == "keep"
-    return at_place(
-        "mapping.code-unmapped" if is_kept else "mapping.code-refused",
-        record,
-        place,
-        severity=Severity.WARNING if is_kept else Severity.ERROR,
-        label=known.label,
-        code=code.source,
-        value=code.source,
-        valid="、".join(f"{o.code}{o.display}" for o in known.options.values()),
-    )
+    key = "mapping.code-unmapped" if is_kept else "mapping.code-refused"
+    severity = Severity.WARNING if is_kept else Severity.ERROR
+    return at_place(key, record, place, severity=severity, label=known.label, code=code.source, value=code.source)

@@ -58,8 +58,14 @@ class FormRecord:
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def origin(self, place: str) -> Origin | None:
-        """Returns where a value came from: its own place, or its group's first line, or None."""
-        return self.origins.get(place)
+        """Returns where a value came from; a value of a list (`areas[2]`) comes from where the list does. None: nowhere."""
+        return self.origins.get(place) or self.origins.get(place.rpartition("[")[0] if place.endswith("]") else place)
+
+    def row_of(self, place: str) -> RowRef:
+        """Returns the row that a place belongs to: of a group's line its own row, else the record's first; or no row."""
+        line = place.rpartition(".")[0]
+        beside = next((o.row for p, o in self.origins.items() if line and p.startswith(f"{line}.")), None)
+        return beside or next(iter(self.rows), RowRef("", 0, 0, ""))
 
 
 def plain(value: Any) -> Any:

@@ -97,7 +97,9 @@ class RecordReader:
                 row = SourceRow(ref.file, ref.row, ref.line, tuple(item), tuple(item.values()))
                 yield self._gather(row, table, ref=ref)[0]
 
-    def _gather(self, row: SourceRow, table: Table, *, ref: RowRef | None = None) -> tuple[Gathered, Binding, list[Any]]:
+    def _gather(
+        self, row: SourceRow, table: Table, *, ref: RowRef | None = None
+    ) -> tuple[Gathered, Binding, list[Any]]:
         binding = self._bindings.get((table.name, row.header))
         if binding is None:
             binding = self._bindings[table.name, row.header] = bind(self.dialect, table, row.header)

@@ -35,12 +35,13 @@ def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Iss
     A rule whose fields are empty is not broken, `requires` and `any_of` aside.
     """
     case = _Case(record.values, today.strftime("%Y-%m-%d"))
-    return [_finding(rule, record, place) for rule in form.rules for place in _RULES[rule.shape](case, rule.arguments)]
+    broken = [(rule, place) for rule in form.rules for place in _RULES[rule.shape](case, rule.arguments)]
+    return [_finding(rule, record, place, form.fields[place].label) for rule, place in broken]
 
 
-def _finding(rule: Rule, record: FormRecord, place: str) -> Issue:
+def _finding(rule: Rule, record: FormRecord, place: str, label: str) -> Issue:
     severity = Severity.WARNING if rule.is_warning else Severity.ERROR
-    found = at_place("mapping.rule", record, place, severity=severity)
+    found = at_place("mapping.rule", record, place, severity=severity, label=label)
     row, column, value = (found.params[k] for k in ("row", "column", "value"))
     params = dict(found.params)
     params["en"] = f"Row {row}, {column!r} = {value!r}: {rule.en}"

@@ -33,12 +33,14 @@ class RecordSchema:
         place = _place(error)
         known = self.form.find(place)
         label = known.label if known else place
-        expected, found = shown(plain_limit(error.validator_value)), shown(plain_limit(error.instance))
+        expected = shown(plain_limit(error.validator_value))
+        found = "" if error.validator in _ABOUT_OBJECTS else shown(plain_limit(error.instance))
         key = _KEYS.get(str(error.validator), "mapping.schema")
         unit = known.unit if known else ""
         return at_place(key, record, place, label=label, expected=expected, value=found, unit=unit)
 
 
+_ABOUT_OBJECTS = frozenset({"required", "additionalProperties", "maxItems"})
 _KEYS = {
     "required": "mapping.required",
     "minimum": "mapping.too-small",
@@ -102,7 +104,7 @@ _SCHEMAS: dict[str, Callable[[Field], JsonObject]] = {
 
 
 def _each(error: ValidationError) -> Iterator[ValidationError]:
-    """jsonschema reports `required` once for each missing name already; other keywords once."""
+    """One finding for each error: jsonschema reports a missing name at a time already."""
     yield error
 
 
@@ -112,7 +114,7 @@ def _place(error: ValidationError) -> str:
     for step in error.absolute_path:
         place += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if place else str(step)
     if error.validator == "required":
-        missing = next(n for n in error.validator_value if n not in error.instance and f"'{n}'" in error.message)
+        missing = error.message.split("'")[1]
         return f"{place}.{missing}" if place else str(missing)
     return place
 

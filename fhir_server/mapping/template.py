@@ -146,6 +146,13 @@ def fields_of(nodes: Iterable[Node]) -> frozenset[str]:
     return frozenset[str]().union(*(node.fields for node in nodes))
 
 
+_NOWHERE = Scope({}, None, {}, Ids(b""))
+
+
+def _constant(value: Any, children: Mapping[str, Node] | None = None) -> Node:
+    return Node(lambda scope: value, is_dynamic=False, children=children)
+
+
 def _text(value: str, context: Context) -> Node:
     match = _FIELD.fullmatch(value)
     if match:
@@ -167,10 +174,12 @@ def _object(value: JsonObject, context: Context) -> Node:
     children = {key: compile_template(v, context.at(key)) for key, v in value.items()}
     parts = [(key, node.build, node.is_dynamic) for key, node in children.items()]
     is_dynamic = any(node.is_dynamic for node in children.values())
+    if not is_dynamic:
+        return _constant({key: node.build(_NOWHERE) for key, node in children.items()}, children)
 
     def build(scope: Scope) -> JsonObject | None:
         found: JsonObject = {}
-        is_alive = not is_dynamic
+        is_alive = False
         for key, make, counts in parts:
             made = make(scope)
             if made is not None:
@@ -178,16 +187,18 @@ def _object(value: JsonObject, context: Context) -> Node:
                 is_alive = is_alive or counts
         return found if is_alive and found else None
 
-    return Node(build, fields_of(children.values()), is_dynamic, children)
+    return Node(build, fields_of(children.values()), children=children)
 
 
 def _array(nodes: list[Node]) -> Node:
     parts = [(node.build, node.is_dynamic) for node in nodes]
     is_dynamic = any(node.is_dynamic for node in nodes)
+    if not is_dynamic:
+        return _constant([node.build(_NOWHERE) for node in nodes])
 
     def build(scope: Scope) -> list[Any] | None:
         found: list[Any] = []
-        is_alive = not is_dynamic
+        is_alive = False
         for make, counts in parts:
             made = make(scope)
             if made is not None:
@@ -195,4 +206,4 @@ def _array(nodes: list[Node]) -> Node:
                 is_alive = is_alive or counts
         return found if is_alive and found else None
 
-    return Node(build, fields_of(nodes), is_dynamic, items=tuple(nodes))
+    return Node(build, fields_of(nodes), items=tuple(nodes))

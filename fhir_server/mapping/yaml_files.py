@@ -39,7 +39,8 @@ def _value(node: yaml.Node, file: str) -> Any:
         return _mapping(node, file)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, file) for item in node.value]
-    return node.value if node.style else _scalar(node.value)
+    is_quoted = isinstance(node, yaml.ScalarNode) and bool(node.style)
+    return node.value if is_quoted else _scalar(node.value)
 
 
 def _mapping(node: yaml.MappingNode, file: str) -> dict[str, Any]:

@@ -67,8 +67,12 @@ def _resources(record: MappedRecord) -> Sequence[JsonObject]:
 
 
 def _at(record: MappedRecord, found: Issue) -> Issue:
-    place = {"file": record.row.file, "row": record.row.row, "value": record.key}
-    return replace(found, params={**place, **found.params}, line=record.row.line)
+    """Returns a refusal as a finding at the record's row, the resident named as the source names it."""
+    resident = record.values.get("residentNo")
+    params = {"file": record.row.file, "row": record.row.row, "value": resident or record.key, **found.params}
+    if resident is not None:
+        params["owner"] = resident
+    return replace(found, params=params, line=record.row.line)
 
 
 def _report(run: MapRun, tally: LoadTally) -> JsonObject:

@@ -1,8 +1,8 @@
 """Source files -> transaction Bundles and a report. See docs/decisions/0002-mapping-language.md.
 
-    run = map_files(load_mappings(), "htn-followup", "national", [path], now=clock.now())
-    for record in run: ...        # every row's outcome, `record.bundle` is None when it was rejected
-    run.report()                  # complete once the run is exhausted
+run = map_files(load_mappings(), "htn-followup", "national", [path], now=clock.now())
+for record in run: ...        # every row's outcome, `record.bundle` is None when it was rejected
+run.report()                  # complete once the run is exhausted
 """
 
 from collections import Counter

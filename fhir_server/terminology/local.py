@@ -26,11 +26,7 @@ class LocalTerminology:
 
     def expand(self, url: str) -> Codes | None:
         """Returns the members of a value set (`|version` is ignored), or None when they cannot all be listed here."""
-        plain = url.partition("|")[0]
-        if plain not in self._expansions:
-            self._expansions[plain] = None  # a value set that includes itself has no expansion
-            self._expansions[plain] = self._expand(plain)
-        return self._expansions[plain]
+        return self._expansion(url, frozenset())
 
     def validate(self, url: str, system: str | None, code: str) -> bool | None:
         """Tells whether a code is in a value set; None when that is not known here.
@@ -57,22 +53,31 @@ class LocalTerminology:
             self._systems[plain] = build_code_system(facts) if facts else None
         return self._systems[plain]
 
-    def _expand(self, url: str) -> Codes | None:
+    def _expansion(self, url: str, around: frozenset[str]) -> Codes | None:
+        """Returns the expansion; `around` are the value sets being expanded, and one that includes itself has none."""
+        plain = url.partition("|")[0]
+        if plain in around:
+            return None
+        if plain not in self._expansions:
+            self._expansions[plain] = self._expand(plain, around | {plain})
+        return self._expansions[plain]
+
+    def _expand(self, url: str, around: frozenset[str]) -> Codes | None:
         value_set = self._definitions.value_set(url)
         if value_set is None:
             return None
-        included = self._union(value_set["include"])
-        excluded = self._union(value_set["exclude"])
+        included = self._union(value_set["include"], around)
+        excluded = self._union(value_set["exclude"], around)
         return None if not included or excluded is None else included - excluded
 
-    def _union(self, parts: Iterable[JsonObject]) -> Codes | None:
-        sets = [self._part(part) for part in parts]
+    def _union(self, parts: Iterable[JsonObject], around: frozenset[str]) -> Codes | None:
+        sets = [self._part(part, around) for part in parts]
         known = [one for one in sets if one is not None]
         return frozenset().union(*known) if len(known) == len(sets) else None
 
-    def _part(self, part: JsonObject) -> Codes | None:
+    def _part(self, part: JsonObject, around: frozenset[str]) -> Codes | None:
         """Returns the codes of one include or exclude: those of its system that are in all of its value sets."""
-        sets = [self.expand(url) for url in part.get("valueSet", ())]
+        sets = [self._expansion(url, around) for url in part.get("valueSet", ())]
         if "system" in part:
             sets.append(self._of_system(part))
         known = [one for one in sets if one is not None]
@@ -96,7 +101,7 @@ class LocalTerminology:
     def _has(self, part: JsonObject, system: str, code: str) -> bool | None:
         if "system" in part and part["system"] != system:
             return False
-        codes = self._part(part)
+        codes = self._part(part, frozenset())
         return None if codes is None else (system, code) in codes
 
 

@@ -19,41 +19,42 @@ GZIP_FROM_BYTES = 1024
 
 
 def web_application(parts: Parts) -> AsgiApp:
-    """Returns the ASGI application of a server: `/fhir/...`, `/healthz`, `/readyz`, `/`."""
+    """Returns the ASGI application of a server: `/fhir/...`, `/healthz`, `/readyz`, `/`.
+
+    A request goes through the CORS rules only when a browser says where it comes from, and its response through the
+    compressor only when the client can read it compressed.
+    """
     site = _site(parts)
     endpoint = fhir_endpoint(parts)
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        is_fhir = scope["type"] == "http" and (path == PREFIX or path.startswith(PREFIX + "/"))
+        is_fhir = path.startswith(PREFIX) and path[len(PREFIX) :][:1] in {"", "/"} and scope["type"] == "http"
         await (endpoint if is_fhir else site)(scope, receive, send)
 
-    return _with_cors(parts, _with_gzip(application))
+    compressed = GZipMiddleware(plain, minimum_size=GZIP_FROM_BYTES, compresslevel=5)
+    guarded, guarded_and_compressed = _with_cors(parts, plain), _with_cors(parts, compressed)
 
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        from_browser = reads_gzip = False
+        for name, value in scope.get("headers", ()):
+            if name == b"origin":
+                from_browser = True
+            elif name == b"accept-encoding":
+                reads_gzip = b"gzip" in value
+        if from_browser:
+            await (guarded_and_compressed if reads_gzip else guarded)(scope, receive, send)
+        else:
+            await (compressed if reads_gzip else plain)(scope, receive, send)
 
-def _with_gzip(application: AsgiApp) -> AsgiApp:
-    """Sends a response through the compressor only when the client can read it compressed."""
-    compressed = GZipMiddleware(application, minimum_size=GZIP_FROM_BYTES, compresslevel=5)
-
-    async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
-        wanted = any(k == b"accept-encoding" and b"gzip" in v for k, v in scope.get("headers", ()))
-        await (compressed if wanted else application)(scope, receive, send)
-
-    return chosen
+    return application
 
 
 def _with_cors(parts: Parts, application: AsgiApp) -> AsgiApp:
-    """Sends a request through the CORS rules only when a browser says where it comes from."""
     origins = [o.strip() for o in parts.settings.cors_origins.split(",") if o.strip()]
-    guarded = CORSMiddleware(
+    return CORSMiddleware(
         application, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
     )
-
-    async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
-        from_browser = any(k == b"origin" for k, _ in scope.get("headers", ()))
-        await (guarded if from_browser else application)(scope, receive, send)
-
-    return chosen
 
 
 def _site(parts: Parts) -> FastAPI:

@@ -7,7 +7,9 @@ import logging
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,6 +29,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 PREFIX = "/fhir"
 _CONTENT_TYPE = f"{JSON}; charset=utf-8".encode()
 _FORMATTING = ("_format", "_pretty")
+_NONE: dict[str, str] = {}
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,7 +44,7 @@ def fhir_endpoint(parts: Parts) -> AsgiApp:
         request = _head_of(parts, scope)
         pretty = False
         try:
-            formatting = {k: v for k, v in request.query if k in _FORMATTING}
+            formatting = {k: v for k, v in request.query if k in _FORMATTING} if request.query else _NONE
             pretty = formatting.get("_pretty") == "true"
             check_accept(request.header("accept"), formatting.get("_format"))
             response = await dispatch(parts, await _whole(parts, request, receive))
@@ -66,9 +69,12 @@ def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
 
 async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRequest:
     """Returns the request with its body, and without the parameters that are the transport's business."""
-    query = tuple(p for p in request.query if p[0] not in _FORMATTING) if request.query else ()
-    path = request.path[:-1] if request.path and request.path[-1] == "" else request.path
-    body = b"" if request.method in ("GET", "HEAD", "DELETE") else await _body(parts, request, receive)
+    has_body = request.method not in ("GET", "HEAD", "DELETE")
+    if not has_body and not request.query and request.path[-1:] != ("",):
+        return request
+    query = tuple(p for p in request.query if p[0] not in _FORMATTING)
+    path = request.path[:-1] if request.path[-1:] == ("",) else request.path
+    body = await _body(parts, request, receive) if has_body else b""
     if body:
         check_content_type(request.header("content-type"), is_search=path[-1:] == ("_search",))
     return FhirRequest(request.method, path, query, request.headers, body, request.base)
@@ -119,7 +125,7 @@ def _headers_of(request: FhirRequest, response: FhirResponse) -> list[tuple[byte
     if response.version is not None:
         headers.append((b"etag", etag_of(response.version).encode()))
     if response.updated_at is not None:
-        headers.append((b"last-modified", format_datetime(response.updated_at, usegmt=True).encode()))
+        headers.append((b"last-modified", _http_date(response.updated_at)))
     if response.location is not None:
         headers.append((b"location", f"{request.base}/{response.location}".encode()))
     if response.retry_after_s is not None:
@@ -127,3 +133,8 @@ def _headers_of(request: FhirRequest, response: FhirResponse) -> list[tuple[byte
     if response.allow is not None:
         headers.append((b"allow", response.allow.encode()))
     return headers
+
+
+@lru_cache(maxsize=4096)
+def _http_date(instant: datetime) -> bytes:
+    return format_datetime(instant, usegmt=True).encode()

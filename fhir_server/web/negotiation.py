@@ -1,5 +1,7 @@
 """Which format a client sends and wants, https://hl7.org/fhir/R4/http.html#mime-type."""
 
+from functools import lru_cache
+
 from fhir_server.errors import NotAcceptable, UnsupportedMedia
 
 JSON = "application/fhir+json"
@@ -25,10 +27,15 @@ def check_accept(accept: str | None, format_: str | None) -> None:
     Raises:
         NotAcceptable: only other formats are asked for.
     """
-    asked = [format_] if format_ is not None else (accept or "").split(",")
-    if not any(_bare(a) in _WRITTEN for a in asked):
-        name = "_format" if format_ is not None else "Accept"
-        raise NotAcceptable.of("rest.format-unsupported", name, found=format_ or accept)
+    asked = accept if format_ is None else format_
+    if asked is not None and not _can_be_json(asked, is_list=format_ is None):
+        name = "Accept" if format_ is None else "_format"
+        raise NotAcceptable.of("rest.format-unsupported", name, found=asked)
+
+
+@lru_cache(maxsize=256)
+def _can_be_json(asked: str, *, is_list: bool) -> bool:
+    return any(_bare(a) in _WRITTEN for a in (asked.split(",") if is_list else [asked]))
 
 
 def _bare(media: str | None) -> str:

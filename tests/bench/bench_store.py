@@ -48,13 +48,15 @@ def observation(number: int, rng: random.Random, people: int) -> Put:
     )
     text = (TextRow("note", rng.choice("王李张刘陈杨黄") + rng.choice("小大明伟芳") + str(code), "x"),)
     id_ = ResourceId(f"{rng.getrandbits(64):016x}-{number}")
-    body = f'{{"resourceType":"Observation","id":"{id_}","note":"{FILLER}","valueQuantity":{{"value":{value}}}}}'.encode()
+    body = (
+        f'{{"resourceType":"Observation","id":"{id_}","note":"{FILLER}","valueQuantity":{{"value":{value}}}}}'.encode()
+    )
     return Put(Key(OBSERVATION, id_), body, IndexEntries(tuple(sorted(keys)), ranges, text, day), None, "POST")
 
 
 def report(name: str, count: int, seconds: float) -> None:
     """Prints one line: name, rate, time of one."""
-    print(f"{name:<44} {count / seconds:>10,.0f}/s {seconds / count * 1e6:>10,.1f} us")  # noqa: T201
+    print(f"{name:<44} {count / seconds:>10,.0f}/s {seconds / count * 1e6:>10,.1f} us")
 
 
 async def timed(name: str, work: Callable[[int], Awaitable[object]], count: int) -> None:
@@ -119,9 +121,7 @@ async def reads(store: SqliteStore, puts: list[Put], people: int) -> None:
         ),
         "text contains, one in 35": lambda: Query(OBSERVATION, (TextContains("note", "王小"),), UPDATED),
         "text contains, nowhere": lambda: Query(OBSERVATION, (TextContains("note", "赵小"),), UPDATED),
-        "sorted by value, 20 of all": lambda: Query(
-            OBSERVATION, (), (SortKey(SortBy.RANGE, "value-quantity"),)
-        ),
+        "sorted by value, 20 of all": lambda: Query(OBSERVATION, (), (SortKey(SortBy.RANGE, "value-quantity"),)),
         "sorted by code, 20 of all": lambda: Query(OBSERVATION, (), (SortKey(SortBy.KEY, "code"),)),
     }
     for name, query in slow.items():

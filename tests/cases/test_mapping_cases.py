@@ -30,8 +30,11 @@ def mappings() -> Mappings:
     return load_mappings()
 
 
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
 def pretty(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value, decimal_format="number"), indent=1).decode() + "\n"
+    return msgspec.json.format(ENCODER.encode(value), indent=1).decode() + "\n"
 
 
 def read_json(path: Path) -> Any:

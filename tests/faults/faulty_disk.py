@@ -18,6 +18,7 @@ class Disk(apsw.VFS):
 
     def __init__(self, name: str) -> None:
         super().__init__(name, "")
+        self.name = name
         self.refuses: type[apsw.Error] | None = None
         self._safe: dict[str, bytearray] = {}
         self._unsafe: dict[str, list[Change]] = {}
@@ -29,7 +30,7 @@ class Disk(apsw.VFS):
             self._unsafe[path] = []
         return DiskFile(self, path, name, flags)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802, FBT001 - SQLite's name and order
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name
         super().xDelete(filename, syncdir)
         self._safe.pop(filename, None)
         self._unsafe.pop(filename, None)
@@ -46,7 +47,7 @@ class Disk(apsw.VFS):
 
     def cut_power(self, folder: Path, *, luck: float, seed: int) -> None:
         """Writes into `folder` what is left of each file; an unsafe write survives with probability `luck`."""
-        rng = random.Random(seed)
+        rng = random.Random(seed)  # noqa: S311 - a cut that can be repeated
         folder.mkdir()
         for path, safe in list(self._safe.items()):
             left = bytearray(safe)

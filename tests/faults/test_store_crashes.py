@@ -14,7 +14,8 @@ import pytest
 
 from fhir_server.search.query import KeyIs
 from fhir_server.store.contract import Store
-from fhir_server.store.sqlite import open, open_store
+from fhir_server.store.sqlite import open as opening
+from fhir_server.store.sqlite import open_store
 from tests.faults.faulty_disk import Disk
 from tests.faults.writing_process import MEMBERS
 from tests.support.stores import NOW, TYPE, entries, found, key, put
@@ -90,10 +91,9 @@ async def lost_by_power_cuts(folder: Path, *, synchronous: str, luck: float) -> 
     before: list[list[str]] = []
     for cut in range(CUTS):
         await commit_units(store, said)
-        before.append(list(said))
         pending = asyncio.ensure_future(commit_units(store, said))
         await asyncio.sleep(0.002 * cut)
-        before[cut] = list(said)
+        before.append(list(said))
         disk.cut_power(folder / str(cut), luck=luck, seed=cut)
         await pending
     await store.close()
@@ -104,7 +104,7 @@ async def lost_by_power_cuts(folder: Path, *, synchronous: str, luck: float) -> 
 @pytest.mark.parametrize("luck", [0, 0.5])
 def test_a_power_cut_loses_no_acknowledged_commit(monkeypatch, tmp_path, luck):
     """The log is checkpointed every 60 pages, so that cuts also fall before, into and after checkpoints."""
-    monkeypatch.setattr(open, "CHECKPOINT_PAGES", 60)
+    monkeypatch.setattr(opening, "CHECKPOINT_PAGES", 60)
     assert asyncio.run(lost_by_power_cuts(tmp_path, synchronous="full", luck=luck)) == [[]] * CUTS
 
 

@@ -31,7 +31,7 @@ def disk(request):
 
 @pytest.fixture
 async def store(disk, tmp_path):
-    opened = open_store(str(tmp_path / "store.db"), vfs=disk.vfs_name)
+    opened = open_store(str(tmp_path / "store.db"), vfs=disk.name)
     yield opened
     disk.refuses = None
     await opened.close()
@@ -127,6 +127,13 @@ async def test_a_newer_schema_is_refused(tmp_path):
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(StoreUnavailable) as refused:
         open_store(str(tmp_path / "none" / "store.db"))
+    assert keys_of([refused.value]) == ["store.cannot-open"]
+
+
+def test_a_lock_file_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "store.db-lock").mkdir()
+    with pytest.raises(StoreUnavailable) as refused:
+        open_store(str(tmp_path / "store.db"))
     assert keys_of([refused.value]) == ["store.cannot-open"]
 
 

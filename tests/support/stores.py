@@ -11,7 +11,7 @@ from fhir_server.store.contract import Cursor, Delete, Key, Put, Snapshot, Store
 from fhir_server.store.sqlite import open_store
 
 STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: open_store(":memory:"),
+    "memory": lambda _: open_store(":memory:"),
     "file": lambda folder: open_store(str(folder / "store.db")),
 }
 """Opens a store; `folder` is a test's own. Every one of them must pass the suite."""

@@ -21,14 +21,14 @@ def _all(scope: Scope, focus: Collection, criteria: Closure) -> Collection:
     return boolean(all(truth_of(criteria(inner), "all()") is True for inner in each(scope, focus)))
 
 
-def _all_are(wanted: bool) -> Function:  # noqa: FBT001 - builds a function for one truth value
+def _all_are(wanted: bool) -> Function:
     def call(scope: Scope, focus: Collection) -> Collection:
         return boolean(all(truth_of([node], "allTrue()") is wanted for node in focus))
 
     return Function(call)
 
 
-def _any_is(wanted: bool) -> Function:  # noqa: FBT001 - builds a function for one truth value
+def _any_is(wanted: bool) -> Function:
     def call(scope: Scope, focus: Collection) -> Collection:
         return boolean(any(truth_of([node], "anyTrue()") is wanted for node in focus))
 

@@ -10,6 +10,7 @@ from fhir_server.fhirpath.nodes import Collection, literal
 from fhir_server.fhirpath.operators import in_bounds
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.singletons import integer_of, number_of, value_of
+from fhir_server.fhirpath.syntax import Value
 
 
 def _of_number(name: str, compute: Callable[[Decimal], Decimal | int]) -> Function:
@@ -20,9 +21,9 @@ def _of_number(name: str, compute: Callable[[Decimal], Decimal | int]) -> Functi
     return Function(call)
 
 
-def _result(compute: Callable[[], Decimal | int]) -> Collection:
+def _result(compute: Callable[[], Value]) -> Collection:
     try:
-        value = in_bounds(compute())
+        value: Value | None = in_bounds(compute())
     except DecimalException:
         return []
     return [] if value is None else [literal(value)]
@@ -36,7 +37,8 @@ def _abs(scope: Scope, focus: Collection) -> Collection:
         return [literal(Quantity(abs(value.value), value.unit))]
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise wrong_type("abs()", "a number", type(value).__name__)
-    return [literal(abs(value))]
+    size: Value = abs(value)
+    return [literal(size)]
 
 
 def _round(scope: Scope, focus: Collection, precision: Collection | None = None) -> Collection:

@@ -65,12 +65,12 @@ def _substring(scope: Scope, focus: Collection, start: Collection, length: Colle
 
 
 def replacement(text: str) -> str:
-    """Returns a replacement in Python's syntax: `$1` and `${name}` become `\\g<1>` and `\\g<name>`."""
+    r"""Returns a replacement in Python's syntax: `$1` and `${name}` become `\g<1>` and `\g<name>`."""
     return re.sub(r"\$(?:(\d+)|\{(\w+)\})", lambda m: rf"\g<{m[1] or m[2]}>", text.replace("\\", "\\\\"))
 
 
 def replace_matches(text: str, expression: str, by: str) -> str:
-    """Returns the text with every match of a regular expression replaced; `$1` and `${name}` are groups.
+    r"""Returns the text with every match of a regular expression replaced; `$1` and `${name}` are groups.
 
     Raises:
         EvaluationError: not a regular expression, or a group that it does not have.

@@ -9,10 +9,21 @@ from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.functions import conversion, strings
 from fhir_server.fhirpath.transpiler import compare
 from fhir_server.fhirpath.transpiler.code import (
-    MOMENT, NOTHING, NUMBER, OBJECT, QUANTITY, TEXT, TRUTH, UNKNOWN, Code, Unsupported, boolean, family_of, is_primitive, three_valued,
+    NOTHING,
+    NUMBER,
+    OBJECT,
+    QUANTITY,
+    TEXT,
+    UNKNOWN,
+    Code,
+    Unsupported,
+    boolean,
+    family_of,
+    is_primitive,
+    three_valued,
 )  # fmt: skip
 from fhir_server.fhirpath.transpiler.logic import negated, truth
-from fhir_server.fhirpath.transpiler.navigate import Constants, as_list, exists, member, narrowed, single, step, sure
+from fhir_server.fhirpath.transpiler.navigate import Constants, as_list, exists, single, sure
 
 
 class Context(Protocol):

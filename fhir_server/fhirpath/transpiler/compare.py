@@ -1,7 +1,20 @@
 """Equality, order, membership and union, http://hl7.org/fhirpath/N1/#equality, #comparison, #collections."""
 
 from fhir_server.fhirpath.transpiler.code import (
-    CLOCK, MOMENT, NOTHING, NUMBER, OBJECT, QUANTITY, TEXT, TRUTH, UNKNOWN, Code, Unsupported, boolean, family_of, three_valued,
+    CLOCK,
+    MOMENT,
+    NOTHING,
+    NUMBER,
+    OBJECT,
+    QUANTITY,
+    TEXT,
+    TRUTH,
+    UNKNOWN,
+    Code,
+    Unsupported,
+    boolean,
+    family_of,
+    three_valued,
 )  # fmt: skip
 from fhir_server.fhirpath.transpiler.navigate import Constants, as_list, narrowed, single
 

@@ -14,9 +14,17 @@ from fhir_server.fhirpath.nodes import system_type
 from fhir_server.fhirpath.operators import ARITHMETIC
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.temporal import Temporal
-from fhir_server.fhirpath.transpiler import calls, compare, logic, navigate, runtime
+from fhir_server.fhirpath.transpiler import calls, compare, elements, logic, navigate, values
 from fhir_server.fhirpath.transpiler.code import (
-    ABSTRACT, NOTHING, NUMBER, TEXT, UNKNOWN, Code, Unsupported, boolean, family_of,
+    ABSTRACT,
+    NOTHING,
+    NUMBER,
+    TEXT,
+    UNKNOWN,
+    Code,
+    Unsupported,
+    boolean,
+    family_of,
 )  # fmt: skip
 from fhir_server.fhirpath.types import is_of
 
@@ -26,13 +34,18 @@ MAX_SOURCE = 65_536
 Test = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
 Extract = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
 
-_RUNTIME = {name: item for name, item in vars(runtime).items() if callable(item) and not name.startswith("_")}
+_RUNTIME = {
+    name: item
+    for room in (elements, values)
+    for name, item in vars(room).items()
+    if callable(item) and not name.startswith("_")
+}
 
 
 def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
     """Returns `test(focus, resource, root, now)` for an invariant on `type_`: True only when it is true.
 
-    It raises one of `runtime.MALFORMED` on JSON that only the evaluator can judge.
+    It raises one of `elements.MALFORMED` on JSON that only the evaluator can judge.
 
     Raises:
         Unsupported: the evaluator has to do it.
@@ -45,13 +58,14 @@ def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
     variables = {"context": focus, "resource": resource, "rootResource": root}
     yes, _ = logic.truth(_Transpiler(model, constants, focus, variables).code(tree))
     source = f"def run(n, r, root, now, resolve=None):\n    return True if {yes} else False\n"
-    return _defined(source, constants)
+    test: Test = _defined(source, constants)
+    return test
 
 
 def extractor(tree: syntax.Node, type_: str, model: TypeModel) -> Extract:
     """Returns `extract(resource, resolve)` for a search expression on a resource type: typed results.
 
-    It raises one of `runtime.MALFORMED` on JSON that only the evaluator can judge.
+    It raises one of `elements.MALFORMED` on JSON that only the evaluator can judge.
 
     Raises:
         Unsupported: the evaluator has to do it.
@@ -60,7 +74,8 @@ def extractor(tree: syntax.Node, type_: str, model: TypeModel) -> Extract:
     focus = _input(type_, model)
     transpiler = _Transpiler(model, constants, focus, dict.fromkeys(("context", "resource", "rootResource"), focus))
     source = f"def run(n, resolve, now=None):\n    root = n\n    return {_pairs(transpiler, tree)}\n"
-    return _defined(source, constants)
+    extract: Extract = _defined(source, constants)
+    return extract
 
 
 def _input(type_: str, model: TypeModel) -> Code:

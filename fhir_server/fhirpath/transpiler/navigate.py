@@ -94,7 +94,7 @@ def step(parent: Code, keys: Keys, constants: Constants) -> Code:
     return replace(code, text=_access(parent, key, property_.is_array, is_primitive(code)))
 
 
-def _access(parent: Code, key: str, is_array: bool, primitive: bool) -> str:  # noqa: FBT001 - a private table of four cases
+def _access(parent: Code, key: str, is_array: bool, primitive: bool) -> str:
     arguments = f"{key!r}, {'_' + key!r}" if primitive else repr(key)
     if parent.many:
         function = ("list" if is_array else "single") + ("_texts" if primitive else "s")

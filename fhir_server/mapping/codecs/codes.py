@@ -22,9 +22,9 @@ class SourceCode:
 
 @dataclass(frozen=True, slots=True)
 class CodeReader:
-    """Reads one code field in one dialect. `own` are the dialect's codes, empty where it speaks the form's own."""
+    """Reads one code field (`of`) in one dialect. `own` are the dialect's codes, empty where it speaks the form's own."""
 
-    field: Field
+    of: Field
     own: Mapping[str, SourceCode] = field(default_factory=dict)
 
     def knows(self, text: str) -> bool:
@@ -36,24 +36,24 @@ class CodeReader:
         word = folded(text)
         if word in self.own:
             return self._own(word)
-        options = self.field.options
+        options = self.of.options
         if not self.own and word in options:
             return Code(word, word, options[word].display)
         return self._display(word) or Code(None, word, word)
 
     def _own(self, word: str) -> Code:
         known = self.own[word]
-        option = self.field.options.get(known.to or "")
+        option = self.of.options.get(known.to or "")
         exact = known.equivalence in {"equal", "equivalent"}
         text = known.display or (option.display if option and exact else "")
         return Code(known.to, word, text or word)
 
     def _display(self, word: str) -> Code | None:
-        for option in self.field.options.values():
+        for option in self.of.options.values():
             if folded(option.display) == word:
                 return Code(option.code, option.code, option.display)
         match = _WITH_TEXT.fullmatch(word)
-        for option in self.field.options.values():
+        for option in self.of.options.values():
             if match and option.has_text and match[1] in {folded(option.display), option.code}:
                 return Code(option.code, option.code, match[2] or match[3])
         return None

@@ -68,7 +68,9 @@ def _moment(match: re.Match[str], zone: tzinfo) -> tuple[datetime, int]:
     moment = moment.replace(hour=clock[0], minute=clock[1], second=clock[2], microsecond=clock[3])
     offset = (match["z"] or "").replace(":", "")
     if offset:
-        moment = datetime.strptime(f"{moment.isoformat()} {offset}", f"{_ISO[moment.microsecond > 0]} %z").astimezone(zone)
+        moment = datetime.strptime(f"{moment.isoformat()} {offset}", f"{_ISO[moment.microsecond > 0]} %z").astimezone(
+            zone
+        )
     return moment, 19
 
 

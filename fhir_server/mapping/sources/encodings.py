@@ -41,9 +41,7 @@ def find_encoding(path: Path, declared: str = "auto") -> Encoding:
     found = _detect(path)
     wanted = _wanted(declared)
     if isinstance(found, _Failure):
-        raise FileRefused(
-            issue("mapping.encoding-unknown", file=path.name, offset=found.offset, at_line=found.line)
-        )
+        raise FileRefused(issue("mapping.encoding-unknown", file=path.name, offset=found.offset, at_line=found.line))
     if wanted and wanted != found and {wanted, found} != {UTF8, UTF8_BOM} and not _is_ascii(path):
         raise FileRefused(issue("mapping.encoding-mismatch", file=path.name, declared=declared, detected=found))
     chosen = wanted if wanted == GB18030 else found

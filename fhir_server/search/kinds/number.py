@@ -7,7 +7,7 @@ the exact value; `ap` with a tenth of the value on both sides. An indexed number
 import math
 import re
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import SearchValueInvalid
@@ -89,7 +89,7 @@ def _bounded(value: Decimal | float) -> float:
     return number if LOWEST < number < HIGHEST else max(LOWEST, min(number, HIGHEST))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[Decimal | float]:
     """Tells whether a JSON value is a number; true and false are not."""
     return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter
+from fhir_server.errors import SearchValueInvalid
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.normal import normalise
@@ -14,8 +15,8 @@ from fhir_server.search.values import any_of, modifier_refused, unescape
 MODIFIERS = frozenset({"exact", "contains"})
 
 _CLAUSES: Mapping[str | None, Callable[[str, str], Clause]] = {
-    None: lambda code, text: KeyStarts(code, normalise(text)),
-    "contains": lambda code, text: TextContains(code, normalise(text)),
+    None: lambda code, text: KeyStarts(code, _wanted(code, text)),
+    "contains": lambda code, text: TextContains(code, _wanted(code, text)),
     "exact": TextIs,
 }
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -31,12 +32,20 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
     """Returns the clause of a string value, its alternatives joined by OR.
 
     Raises:
-        SearchValueInvalid: an alternative is empty.
+        SearchValueInvalid: an alternative is empty or normalises to nothing.
         SearchParameterUnknown: a modifier that strings do not take.
     """
     if modifier not in _CLAUSES:
         raise modifier_refused(parameter.code, str(modifier), MODIFIERS)
     return any_of(parameter.code, raw, lambda part: _CLAUSES[modifier](parameter.code, unescape(part)))
+
+
+def _wanted(code: str, text: str) -> str:
+    # White space and lone combining marks normalise to nothing, which would be the start of every text.
+    normal = normalise(text)
+    if not normal:
+        raise SearchValueInvalid.of("search.value-empty", code, name=code, value=text)
+    return normal
 
 
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:

@@ -33,10 +33,12 @@ def translated() -> Iterator[None]:
     """Lets no error of the library out.
 
     Raises:
-        StoreUnavailable: the library failed.
+        StoreUnavailable: the library failed, or a file beside the database could not be opened.
         StoreTimeout: the statement was stopped at its time limit.
     """
     try:
         yield
     except apsw.Error as error:
         raise refusal(error) from error
+    except OSError as error:
+        raise StoreUnavailable.of("store.cannot-open") from error

@@ -36,7 +36,7 @@ CREATE TABLE res (
   rows BLOB NOT NULL          -- MessagePack [ranges, texts] filed in rng and txt
 ) STRICT;
 CREATE UNIQUE INDEX res_id ON res (t, id);
-CREATE INDEX res_updated ON res (t, lu DESC, id) WHERE deleted = 0;
+CREATE INDEX res_updated ON res (t, lu DESC, id, sd) WHERE deleted = 0;
 CREATE INDEX res_clinical ON res (t, sd DESC, id) WHERE deleted = 0;
 
 CREATE TABLE hist (

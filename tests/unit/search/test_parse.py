@@ -48,6 +48,8 @@ def parse(type_: str, *pairs: tuple[str, str], lenient: bool = False) -> ParsedS
 def keys(type_: str, *pairs: tuple[str, str]) -> tuple[type[FhirError], list[tuple[str, str]]]:
     with pytest.raises(FhirError) as caught:
         parse(type_, *pairs)
+    texts = [i.text(language) for i in caught.value.issues for language in ("en", "zh")]
+    assert [text for text in texts if "{" in text] == []
     return type(caught.value), [(i.key, i.path) for i in caught.value.issues]
 
 
@@ -188,6 +190,8 @@ def test_what_is_unknown_or_not_offered_is_refused_by_its_own_key(type_, name, v
     ("type_", "name", "value", "key"),
     [
         ("Patient", "name", "a,,b", "search.value-empty"),
+        ("Patient", "name", " \t", "search.value-empty"),
+        ("Patient", "name:contains", "\u0301", "search.value-empty"),
         ("Patient", "gender", "a|b|c", "search.value-token"),
         ("Patient", "gender", "|", "search.value-token"),
         ("Patient", "gender:missing", "yes", "search.value-missing"),
