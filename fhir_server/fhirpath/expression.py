@@ -88,7 +88,8 @@ class Expression:
     def nodes(self, resource: JsonObject, *, resolve: Resolve | None = None) -> list[tuple[Any, str]]:
         """Returns the results for a search index: each JSON value with its FHIR type, choices resolved.
 
-        A reference whose target `resolve` does not know counts as a resource of the type in its own text.
+        A reference whose target `resolve` does not know counts as a resource of the type in its own text. The order is
+        the resource's; a union keeps two spellings of one quantity or instant apart.
 
         Raises:
             EvaluationError: the expression cannot be evaluated on this input.

@@ -51,13 +51,12 @@ def union(a: Collection, b: Collection, units: Units) -> Collection:
 
 
 def _contains(a: Collection, b: Collection, units: Units) -> Collection:
-    item = one(b, "contains")
-    return [] if item is None else boolean(key(item, units) in {key(n, units) for n in a})
+    return _in(b, a, units)
 
 
 def _in(a: Collection, b: Collection, units: Units) -> Collection:
     item = one(a, "in")
-    return [] if item is None else boolean(key(item, units) in {key(n, units) for n in b})
+    return [] if item is None or item.value is None else boolean(key(item, units) in {key(n, units) for n in b})
 
 
 def _ordering(operator: str, holds: Callable[[int], bool]) -> "Operator":

@@ -8,7 +8,7 @@ from typing import Any
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.conditions import compile_condition
 from fhir_server.mapping.record import Code, Unverified, plain
-from fhir_server.mapping.tables import CodeTable, build_table, display_of
+from fhir_server.mapping.tables import CodeTable, TablePlace, build_table, display_of
 from fhir_server.mapping.template import (
     Context,
     Directive,
@@ -61,7 +61,7 @@ def _option_table(access: FieldAccess, context: Context, own: str) -> CodeTable:
         context.broken(f"{access.path} is no code field; name a table")
     system = f"{{B}}/CodeSystem/{context.form.name}-{access.path.replace('.', '-')}"
     raw = {o.code: {"system": system, "code": o.code, "display": o.display} for o in access.field.options.values()}
-    return build_table(raw, base=context.base, source=context.source, own_system=own, file=context.file, place="")
+    return build_table(raw, TablePlace(context.file, context.place, context.base, context.source), own_system=own)
 
 
 def _code(entry: JsonObject, context: Context) -> Node:

@@ -10,7 +10,7 @@ from fhir_server.mapping.conditions import Condition, compile_condition
 from fhir_server.mapping.directives import DIRECTIVES, in_line
 from fhir_server.mapping.form import Form
 from fhir_server.mapping.ids import namespace_of
-from fhir_server.mapping.tables import CodeTable, build_table, read_table
+from fhir_server.mapping.tables import CodeTable, TablePlace, build_table, read_table
 from fhir_server.mapping.template import Context, FieldAccess, Node, compile_template
 from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, text_of
 
@@ -126,7 +126,7 @@ def _table_finder(map_file: MapFile) -> Callable[[str, Context], CodeTable]:
     def find(name: str, base: str, source: str) -> CodeTable:
         raw = own[name] if name in own else map_file.shared(name)
         file = map_file.file if name in own else f"_shared/tables/{name}.yaml"
-        return build_table(raw, base=base, source=source, own_system="", file=file, place=name)
+        return build_table(raw, TablePlace(file, name, base, source), own_system="")
 
     return lambda name, context: find(name, context.base, context.source)
 

@@ -1,6 +1,6 @@
 """Form -> JSON Schema 2020-12, and the schema's findings in our words. https://json-schema.org/draft/2020-12/schema."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class RecordSchema:
 
     def check(self, record: FormRecord) -> list[Issue]:
         """Returns the findings of a record, one for each broken keyword, in the order of the fields."""
-        return [self._finding(e, record) for error in self.iter_errors(plain(record.values)) for e in _each(error)]
+        return [self._finding(e, record) for e in self.iter_errors(plain(record.values))]
 
     def _finding(self, error: ValidationError, record: FormRecord) -> Issue:
         place = _place(error)
@@ -92,20 +92,23 @@ def _code(of: Field) -> JsonObject:
     return {"type": "string"} | ({"enum": list(of.options)} if of.unknown == "reject" else {})
 
 
+def _string(of: Field) -> JsonObject:
+    return {"type": "string"} | ({"pattern": f"^(?:{of.pattern})$"} if of.pattern else {})
+
+
+def _fixed(schema: JsonObject) -> Callable[[Field], JsonObject]:
+    return lambda _: dict(schema)
+
+
 _SCHEMAS: dict[str, Callable[[Field], JsonObject]] = {
-    "string": lambda of: {"type": "string"} | ({"pattern": f"^(?:{of.pattern})$"} if of.pattern else {}),
+    "string": _string,
     "integer": lambda of: _number(of, "integer"),
     "decimal": lambda of: _number(of, "number"),
-    "date": lambda of: {"type": "string", "pattern": _DATE},
-    "datetime": lambda of: {"type": "string", "pattern": _DATETIME},
-    "boolean": lambda of: {"type": "boolean"},
+    "date": _fixed({"type": "string", "pattern": _DATE}),
+    "datetime": _fixed({"type": "string", "pattern": _DATETIME}),
+    "boolean": _fixed({"type": "boolean"}),
     "code": _code,
 }
-
-
-def _each(error: ValidationError) -> Iterator[ValidationError]:
-    """One finding for each error: jsonschema reports a missing name at a time already."""
-    yield error
 
 
 def _place(error: ValidationError) -> str:

@@ -66,8 +66,22 @@ def read_table(path: Path) -> Mapping[str, Any]:
     return raw
 
 
-def build_table(raw: Mapping[str, Any], *, base: str, source: str, own_system: str, file: str, place: str) -> CodeTable:
-    """Builds a table of what a file says; `{B}` and `{S}` are filled in.
+@dataclass(frozen=True, slots=True)
+class TablePlace:
+    """Where a table stands (file and place inside), and what fills its `{B}` and `{S}`."""
+
+    file: str
+    place: str
+    base: str
+    source: str
+
+    def fill(self, text: str) -> str:
+        """Returns the text with the canonical base and the source system's identifier base filled in."""
+        return text.replace("{B}", self.base).replace("{S}", f"{self.base}/sid/{self.source}")
+
+
+def build_table(raw: Mapping[str, Any], at: TablePlace, *, own_system: str) -> CodeTable:
+    """Builds a table of what a file says; `own_system` is the system of the source's own codes.
 
     Raises:
         BrokenMapping: an entry is neither a text, a coding, nor a list of codings.
@@ -77,7 +91,7 @@ def build_table(raw: Mapping[str, Any], *, base: str, source: str, own_system: s
     for code, entry in raw.items():
         if isinstance(entry, dict | list):
             listed = entry if isinstance(entry, list) else [entry]
-            codings[code] = tuple(_coding(e, base, source, file=file, place=f"{place}[{code}]") for e in listed)
+            codings[code] = tuple(_coding(e, at, code) for e in listed)
         elif entry is not None:
             texts[code] = text_of(entry)
     default = codings.pop("default", ())
@@ -85,9 +99,10 @@ def build_table(raw: Mapping[str, Any], *, base: str, source: str, own_system: s
     return CodeTable(codings, texts, default, default_text, own_system)
 
 
-def _coding(raw: Any, base: str, source: str, *, file: str, place: str) -> Coding:
-    entry = only_keys(raw, _CODING_KEYS, file=file, place=place)
+def _coding(raw: Any, at: TablePlace, code: str) -> Coding:
+    place = f"{at.place}[{code}]"
+    entry = only_keys(raw, _CODING_KEYS, file=at.file, place=place)
     if "code" not in entry:
-        raise BrokenMapping(file, place, "a coding has a code")
-    filled = {k: text_of(v).replace("{B}", base).replace("{S}", f"{base}/sid/{source}") for k, v in entry.items()}
+        raise BrokenMapping(at.file, place, "a coding has a code")
+    filled = {k: at.fill(text_of(v)) for k, v in entry.items()}
     return {key: filled[key] for key in ("system", "version", "code", "display") if key in filled}

@@ -130,7 +130,7 @@ def compile_template(value: Any, context: Context) -> Node:
         return _directive(named, value, context) if named else _object(value, context)
     if isinstance(value, list):
         return _array([compile_template(v, context.at(f"[{n}]")) for n, v in enumerate(value)])
-    return Node(lambda scope: value, is_dynamic=False)
+    return Node(lambda _: value, is_dynamic=False)
 
 
 def field_node(access: FieldAccess) -> Node:
@@ -150,7 +150,7 @@ _NOWHERE = Scope({}, None, {}, Ids(b""))
 
 
 def _constant(value: Any, children: Mapping[str, Node] | None = None) -> Node:
-    return Node(lambda scope: value, is_dynamic=False, children=children)
+    return Node(lambda _: value, is_dynamic=False, children=children)
 
 
 def _text(value: str, context: Context) -> Node:
@@ -160,7 +160,7 @@ def _text(value: str, context: Context) -> Node:
     if value.startswith("="):
         context.broken(f"{value!r} is no field; text cannot start with '='")
     constant = context.text(value)
-    return Node(lambda scope: constant, is_dynamic=False)
+    return Node(lambda _: constant, is_dynamic=False)
 
 
 def _directive(named: list[str], value: JsonObject, context: Context) -> Node:

@@ -66,9 +66,7 @@ class MapRun:
     def __iter__(self) -> Iterator[MappedRecord]:
         collection = Collection(self.mapper.plan)
         reader = RecordReader(self.mapper.dialect, self.mapper.zone, self._unused_columns)
-        done = 0
-        for item in reader.read(self._open()):
-            done += 1
+        for done, item in enumerate(reader.read(self._open()), 1):
             if self.progress is not None:
                 self.progress(done)
             if item.is_blank:
@@ -186,7 +184,7 @@ class MapRun:
                 yield replace(found, params={**found.params, "id": resource["id"]})
 
 
-def map_files(
+def map_files(  # noqa: PLR0913 - the options of a run, all but the first four by name
     mappings: Mappings,
     form: str,
     dialect: str,

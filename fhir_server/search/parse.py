@@ -157,6 +157,11 @@ def _total(draft: _Draft, name: str, raw: str) -> Pair:
     return name, raw
 
 
+def _total_method(draft: _Draft, name: str, raw: str) -> Pair:
+    """`_totalMethod=count` is what fhirpy sends when it means `_total=accurate`; the self link says the latter."""
+    return _total(draft, "_total", {"count": "accurate"}.get(raw, raw))
+
+
 def _include(draft: _Draft, name: str, raw: str) -> Pair:
     draft.includes.append(parse_include(name, raw, draft.support.type, draft.context))
     return name, raw
@@ -181,6 +186,7 @@ _RESULTS: Mapping[str, Callable[[_Draft, str, str], Pair | None]] = {
     "_count": _count,
     "_sort": _sort,
     "_total": _total,
+    "_totalMethod": _total_method,
     "_include": _include,
     "_revinclude": _include,
     "_summary": _choice("true", "text", "data", "count", "false"),

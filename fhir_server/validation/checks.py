@@ -15,6 +15,8 @@ def all_of(checks: Iterable[Check | None]) -> Check | None:
     known = tuple(check for check in checks if check is not None)
     if len(known) < 2:
         return known[0] if known else None
+    if len(known) == 2:
+        return _both(*known)
 
     def check_all(value: Any, scope: Scope) -> Findings | None:
         result: Findings | None = None
@@ -25,6 +27,14 @@ def all_of(checks: Iterable[Check | None]) -> Check | None:
         return result
 
     return check_all
+
+
+def _both(first: Check, second: Check) -> Check:
+    def check_both(value: Any, scope: Scope) -> Findings | None:
+        result, more = first(value, scope), second(value, scope)
+        return result if more is None else joined(result, more)
+
+    return check_both
 
 
 def on_object(checks: Iterable[Check | None]) -> Check | None:

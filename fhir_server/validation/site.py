@@ -35,7 +35,7 @@ MAX_DEPTH = 64
 """Most recursive steps below a resource: extensions in extensions, items in items, resources in resources."""
 
 
-class TooDeep(Exception):  # noqa: N818 -- it stops one run and becomes a finding
+class TooDeep(Exception):
     """The input nests deeper than the limit."""
 
 

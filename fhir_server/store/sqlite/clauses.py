@@ -7,7 +7,7 @@ The meaning of each class is defined by `search/match.py`; this module says it i
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 import msgspec
@@ -129,25 +129,29 @@ def _key_ends(test: KeyEnds, at: Place) -> Sql:
     return _some_key(all_of([named, ending]))
 
 
-def _some_row(table: str, param: str, at: Place, more: Sql) -> Sql:
+RowTest: TypeAlias = TextContains | TextIs | RangeTest | HasRange
+"""Tests of one row of `txt` or `rng`."""
+
+
+def rids_by_row(test: RowTest, code: int) -> Sql:
+    """Returns a SELECT of the `rid` of every resource with a row that satisfies the test, perhaps repeatedly."""
+    table, holds = _ROW_TESTS[type(test)](test)
+    return Sql(f"SELECT rid FROM {table} WHERE t = ? AND p = ? AND ", (code, test.param)) + holds
+
+
+def _some_row(test: RowTest, at: Place) -> Sql:
+    table, holds = _ROW_TESTS[type(test)](test)
     start = f"EXISTS (SELECT 1 FROM {table} WHERE t = ? AND p = ? AND rid = {at.rid} AND "
-    return Sql(start, (at.code, param)) + more + Sql(")")
+    return Sql(start, (at.code, test.param)) + holds + Sql(")")
 
 
-def _text_contains(test: TextContains, at: Place) -> Sql:
-    return _some_row("txt", test.param, at, Sql("instr(n, ?) > 0", (test.part,)))
-
-
-def _text_is(test: TextIs, at: Place) -> Sql:
-    return _some_row("txt", test.param, at, Sql("e = ?", (test.exact,)))
-
-
-def _range(test: RangeTest, at: Place) -> Sql:
-    return _some_row("rng", test.param, at, all_of([range_condition(test), *unit_condition(test.unit)]))
-
-
-def _has_range(test: HasRange, at: Place) -> Sql:
-    return _some_row("rng", test.param, at, ALWAYS)
+_ROW_TESTS: Mapping[type, Callable[[Any], tuple[str, Sql]]] = {
+    TextContains: lambda test: ("txt", Sql("instr(n, ?) > 0", (test.part,))),
+    TextIs: lambda test: ("txt", Sql("e = ?", (test.exact,))),
+    RangeTest: lambda test: ("rng", all_of([range_condition(test), *unit_condition(test.unit)])),
+    HasRange: lambda test: ("rng", ALWAYS),
+}
+"""The table that a test is about, and its condition on a row of that table."""
 
 
 def _id_is(test: IdIs, at: Place) -> Sql:
@@ -187,10 +191,10 @@ _CONDITIONS: Mapping[type, Callable[[Any, Place], Sql]] = {
     KeyIs: _key_is,
     KeyStarts: _key_starts,
     KeyEnds: _key_ends,
-    TextContains: _text_contains,
-    TextIs: _text_is,
-    RangeTest: _range,
-    HasRange: _has_range,
+    TextContains: _some_row,
+    TextIs: _some_row,
+    RangeTest: _some_row,
+    HasRange: _some_row,
     IdIs: _id_is,
     UpdatedTest: _updated,
     AnyOf: _any,

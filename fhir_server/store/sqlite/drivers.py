@@ -10,10 +10,21 @@ from typing import Any
 
 import apsw
 
-from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, KeyStarts, RangeTest
-from fhir_server.store.sqlite.clauses import filed, parts_of, rids_by_key, rids_by_prefix, start, texts
-from fhir_server.store.sqlite.fragments import Sql, all_of, listed
-from fhir_server.store.sqlite.ranges import BOUNDED, range_condition, unit_condition
+from fhir_server.search.query import (
+    AllOf,
+    AnyOf,
+    Clause,
+    HasRange,
+    IdIs,
+    KeyIs,
+    KeyStarts,
+    RangeTest,
+    TextContains,
+    TextIs,
+)
+from fhir_server.store.sqlite.clauses import filed, parts_of, rids_by_key, rids_by_prefix, rids_by_row, start, texts
+from fhir_server.store.sqlite.fragments import Sql, listed
+from fhir_server.store.sqlite.ranges import BOUNDED
 
 CAPS = (64, 4096)
 """Candidates are counted up to the first number; only when all have as many, up to the second."""
@@ -45,8 +56,12 @@ def required(where: Sequence[Clause]) -> Iterator[Clause]:
 
 
 def drivers(where: Sequence[Clause], code: int) -> list[Driver]:
-    """Returns every clause that all results must satisfy and that an index can answer."""
-    return [found for clause in required(where) if (found := _driver(clause, code)) is not None]
+    """Returns every clause that all results must satisfy and that an index can answer; failing that, one that a scan can.
+
+    A scan of a parameter's own rows is still several times faster than looking them up for resource after resource.
+    """
+    found = [driver for clause in required(where) if (driver := _driver(clause, code)) is not None]
+    return found or [_SCANS[type(clause)](clause, code) for clause in required(where) if type(clause) in _SCANS][:1]
 
 
 def narrowest(connection: apsw.Connection, candidates: Sequence[Driver]) -> Driver | None:
@@ -86,8 +101,7 @@ def _id_is(test: IdIs, code: int) -> Driver | None:
 def _range(test: RangeTest, code: int) -> Driver | None:
     if test.op not in BOUNDED:
         return None
-    holds = all_of([range_condition(test), *unit_condition(test.unit)])
-    return Driver(test, Sql("SELECT rid FROM rng WHERE t = ? AND p = ? AND ", (code, test.param)) + holds)
+    return Driver(test, rids_by_row(test, code))
 
 
 def _any(clause: AnyOf, code: int) -> Driver | None:
@@ -115,3 +129,8 @@ _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
     AllOf: _all,
 }
 """Clauses that an index can answer; the others can only be tested on rows found otherwise."""
+
+_SCANS: Mapping[type, Callable[[Any, int], Driver]] = {
+    kind: lambda test, code: Driver(test, rids_by_row(test, code))
+    for kind in (TextContains, TextIs, RangeTest, HasRange)
+}

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
+from fhir_server.fhir.shapes import ResourceType
 from fhir_server.store.contract import Key, StoredVersion
 
 COLUMNS = "id, v, lu, method, body, c"
@@ -33,5 +33,4 @@ def instant_at(count: int) -> datetime:
 def stored_version(type_: ResourceType, row: Any) -> StoredVersion:
     """Builds a version from a row of `COLUMNS`."""
     id_, version, updated, method, body, commit = row
-    key = Key(type_, ResourceId(id_))
-    return StoredVersion(key, VersionId(version), instant_at(updated), method, body, Moment(commit))
+    return StoredVersion(Key(type_, id_), version, instant_at(updated), method, body, commit)

@@ -1,9 +1,9 @@
 """Extensions: each is looked up by its URL and meets its definition, https://hl7.org/fhir/R4/extensibility.html."""
 
-from collections.abc import Callable
 from typing import Any
 
 from fhir_server.definitions.registry import StructureDefinition
+from fhir_server.validation.checks import all_of
 from fhir_server.validation.report import Findings, at, found, joined, listing, shown, warned
 from fhir_server.validation.site import Build, Check, Scope
 
@@ -13,32 +13,23 @@ def build_extension(check_content: Check, build: Build, *, is_modifier: bool, is
 
     `is_modifier` tells a modifierExtension; `is_nested` an extension within another, whose relative URL its parent defines.
     """
-    definition_check = _by_url(build, is_modifier=is_modifier)
+    known: dict[str, Check] = {}
+
+    def look_up(url: str) -> Check:
+        check = _definition_check(url, build, is_modifier=is_modifier)
+        if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
+            known[url] = check
+        return check
 
     def check(value: Any, scope: Scope) -> Findings | None:
         result = check_content(value, scope)
         url = value.get("url") if type(value) is dict else None
         if type(url) is not str or (is_nested and ":" not in url):
             return result
-        defined = definition_check(url)
-        more = defined(value, scope)
+        more = (known.get(url) or look_up(url))(value, scope)
         return result if more is None else joined(result, more)
 
     return check
-
-
-def _by_url(build: Build, *, is_modifier: bool) -> Callable[[str], Check]:
-    known: dict[str, Check] = {}
-
-    def look_up(url: str) -> Check:
-        check = known.get(url)
-        if check is None:
-            check = _definition_check(url, build, is_modifier=is_modifier)
-            if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
-                known[url] = check
-        return check
-
-    return look_up
 
 
 def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
@@ -50,10 +41,7 @@ def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
     defined = build.profile_check(url) or _nothing
     parts = _parts_check(structure)
 
-    def check(value: Any, scope: Scope) -> Findings | None:
-        return joined(defined(value, scope), parts(value, scope))
-
-    return check
+    return all_of([defined, parts]) or _nothing
 
 
 def _parts_check(structure: StructureDefinition) -> Check:
@@ -63,11 +51,15 @@ def _parts_check(structure: StructureDefinition) -> Check:
 
     def check(value: Any, _: Scope) -> Findings | None:
         parts = value.get("extension") if type(value) is dict else None
+        if parts is None:
+            return None
         result: Findings | None = None
         for index, part in enumerate(parts if type(parts) is list else ()):
             url = part.get("url") if type(part) is dict else None
             if type(url) is str and ":" not in url and url not in names:
-                fault = found("validation.extension-part", url=shown(url), profile=structure.url, expected=listing(names))
+                fault = found(
+                    "validation.extension-part", url=shown(url), profile=structure.url, expected=listing(names)
+                )
                 result = joined(result, at(fault, index, "extension"))
         return result
 

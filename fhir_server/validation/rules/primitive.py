@@ -50,8 +50,8 @@ INTEGERS: Mapping[str, tuple[int, int]] = {
 
 def check_string(value: Any, _: Scope) -> Findings | None:
     """Tells whether a value is a FHIR string: not blank, no control characters, at most 1 MB."""
-    # isprintable() is the fast way to say "no control characters"; line breaks and ideographic spaces take the slow one
-    if type(value) is str and value.isprintable() and value and not value.isspace() and len(value) <= STRING_MAX:
+    # Two quick looks pass nearly all texts: a first character that is no space, and no control characters
+    if type(value) is str and value[:1] > " " and value.isprintable() and len(value) <= STRING_MAX:
         return None
     return _faulty_string(value)
 

@@ -91,31 +91,33 @@ def _all_of(matches: Sequence[Match]) -> Match:
 
 def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
     is_strict = (plan.slicing.rules != "open" or plan.slicing.ordered) and not missing
+    numbered = list(enumerate(slices))
 
     def check(members: Members, scope: Scope) -> Findings | None:
-        numbers = [_number(value, scope, slices) for _, value in members]
-        result = _misplaced(members, numbers, slices, plan) if is_strict else None
-        for number, one in enumerate(slices):
-            group = [member for member, mine in zip(members, numbers, strict=True) if mine == number]
-            more = _group_faults(one, group, scope, plan)
+        result: Findings | None = None
+        groups: list[list[tuple[int, Any]]] = [[] for _ in slices]
+        order: list[tuple[int, int | None]] = []
+        for member in members:
+            number = next((n for n, one in numbered if one.match(member[1], scope)), None)
+            order.append((member[0], number))
+            if number is not None:
+                groups[number].append(member)
+        for one, group in zip(slices, groups, strict=True):
+            more = _group_faults(one, group, scope, plan.site)
             if more is not None:
                 result = joined(result, more)
-        if missing and members:
-            names = {"slices": listing(missing), "element": plan.site.place, "profile": plan.site.profile}
-            result = joined(result, warned("validation.slice-unchecked", **names))
-        return result
+        if is_strict:
+            result = joined(_misplaced(order, slices, plan), result)
+        return joined(result, _unchecked(missing, plan.site)) if missing and order else result
 
     return check
 
 
-def _number(value: Any, scope: Scope, slices: Sequence[Slice]) -> int | None:
-    for number, one in enumerate(slices):
-        if one.match(value, scope):
-            return number
-    return None
+def _unchecked(missing: Sequence[str], site: Site) -> Findings:
+    return warned("validation.slice-unchecked", slices=listing(missing), element=site.place, profile=site.profile)
 
 
-def _group_faults(one: Slice, group: Members, scope: Scope, plan: Plan) -> Findings | None:
+def _group_faults(one: Slice, group: Members, scope: Scope, site: Site) -> Findings | None:
     result: Findings | None = None
     if one.check is not None:
         for index, value in group:
@@ -124,22 +126,22 @@ def _group_faults(one: Slice, group: Members, scope: Scope, plan: Plan) -> Findi
                 result = joined(result, at(more, index))
     if one.inner is not None:
         result = joined(result, one.inner(group, scope))
-    return joined(result, _count_fault(one, len(group), plan.site))
+    if len(group) < one.least or (one.most is not None and len(group) > one.most):
+        result = joined(result, _count_fault(one, len(group), site))
+    return result
 
 
-def _count_fault(one: Slice, number: int, site: Site) -> Findings | None:
+def _count_fault(one: Slice, number: int, site: Site) -> Findings:
     names = {"slice": f"{site.place}:{one.name}", "found": number, "profile": site.profile}
     if number < one.least:
         return found("validation.slice-min", min=one.least, **names)
-    if one.most is not None and number > one.most:
-        return found("validation.slice-max", max=one.most, **names)
-    return None
+    return found("validation.slice-max", max=one.most, **names)
 
 
-def _misplaced(members: Members, numbers: Sequence[int | None], slices: Sequence[Slice], plan: Plan) -> Findings | None:
+def _misplaced(order: Sequence[tuple[int, int | None]], slices: Sequence[Slice], plan: Plan) -> Findings | None:
     result: Findings = []
     last, is_open = 0, False
-    for (index, _), number in zip(members, numbers, strict=True):
+    for index, number in order:
         key = _fault_of_place(number, last, plan.slicing, is_open=is_open)
         if key is not None:
             name = "" if number is None else slices[number].name

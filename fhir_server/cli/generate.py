@@ -1,0 +1,10 @@
+"""`fhir-server generate`."""
+
+import typer
+
+
+def generate() -> None:
+    """Placeholder.
+
+    Example: `fhir-server generate`
+    """

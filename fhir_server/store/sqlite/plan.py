@@ -1,0 +1,76 @@
+"""Which way a search goes through the tables, https://www.sqlite.org/optoverview.html#manual_control_of_query_plans.
+
+Few rows are found first and sorted afterwards. Where every clause has many rows, the search walks through rows that are
+already in the order asked for, and stops when the page is full.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from fhir_server.search.query import Clause, Query, SortBy
+from fhir_server.store.sqlite.clauses import Place, conditions
+from fhir_server.store.sqlite.drivers import Driver, drivers, narrowest, required
+from fhir_server.store.sqlite.fragments import Sql, all_of
+
+_WALKS = {SortBy.ID: "res_id", SortBy.UPDATED: "res_updated", SortBy.CLINICAL: "res_clinical"}
+"""The index that has a type's resources in the order of a sort key."""
+
+KEYED = "tok d CROSS JOIN res r ON r.rid = d.rid"
+"""The rows that have one key, newest sort date first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows that a search goes through, what they are called, and the clauses that they must still satisfy."""
+
+    tables: str
+    where: Sql
+    place: Place
+    rest: tuple[Clause, ...]
+
+    @property
+    def condition(self) -> Sql:
+        """The whole of what stands after WHERE."""
+        return all_of([self.where, conditions(self.rest, self.place)])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a page of the query comes from, and where all matches, in whatever order, come from."""
+
+    page: Source
+    all: Source
+
+
+def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
+    """Chooses the sources of a query on the type number `code`."""
+    first = query.sort[0].by if query.sort else SortBy.ID
+    candidates = drivers(query.where, code)
+    keyed = next((driver for driver in candidates if driver.key is not None), None)
+    dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
+    if dated and len(candidates) == 1:
+        return Plan(dated, dated)
+    best = narrowest(connection, candidates)
+    everything = _everything(query, code, best or next(iter(candidates), None))
+    if best is None and first in _WALKS:
+        return Plan(dated or _walked(query, code, first), everything)
+    return Plan(everything, everything)
+
+
+def _everything(query: Query, code: int, driver: Driver | None) -> Source:
+    return _driven(query, code, driver) if driver else _walked(query, code, SortBy.UPDATED)
+
+
+def _driven(query: Query, code: int, driver: Driver) -> Source:
+    rest = tuple(clause for clause in required(query.where) if not (driver.exact and clause is driver.clause))
+    if driver.key is not None:
+        return Source(KEYED, Sql("d.t = ? AND d.k = ?", (code, driver.key)), Place(code, "d.rid", "d.sd"), rest)
+    where = Sql("r.rid IN (") + driver.rids + Sql(")")
+    return Source("res r", where, Place(code, "r.rid", "r.sd"), rest)
+
+
+def _walked(query: Query, code: int, order: SortBy) -> Source:
+    where = Sql("r.t = ? AND r.deleted = 0", (code,))
+    return Source(f"res r INDEXED BY {_WALKS[order]}", where, Place(code, "r.rid", "r.sd"), query.where)
