@@ -7,6 +7,7 @@ later edits by others survive a second load.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -117,52 +118,57 @@ class StoreSink:
                 continue
 
     async def _attempt(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
-        now = write_instant(self.parts)
         outcomes: list[Stored] = []
-        writes: dict[Key, Put] = {}
         async with self.parts.store.snapshot() as snapshot:
+            batch = _Batch(self.parts, snapshot, write_instant(self.parts))
             known = await self._known_owners(snapshot, records)
             for resources in records:
                 known |= {key_of(r) for r in resources if r["resourceType"] == OWNER}
-                outcomes.append(await self._plan(snapshot, resources, known, writes))
-            if writes:
-                await self.parts.store.commit(list(writes.values()), now)
+                outcomes.append(await batch.plan(resources, known))
+            if batch.writes:
+                await self.parts.store.commit(list(batch.writes.values()), batch.now)
         return outcomes
 
     async def _known_owners(self, snapshot: Snapshot, records: Sequence[Sequence[JsonObject]]) -> set[Key]:
         wanted = {owner for resources in records for owner in owners_of(resources)}
         return {v.key for v in await snapshot.read_many(sorted(wanted))}
 
-    async def _plan(
-        self, snapshot: Snapshot, resources: Sequence[JsonObject], known: set[Key], writes: dict[Key, Put]
-    ) -> Stored:
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The writes of some records, planned on one snapshot for one instant. A later record's write of a key wins."""
+
+    parts: Parts
+    snapshot: Snapshot
+    now: datetime
+    writes: dict[Key, Put] = field(default_factory=dict)
+
+    async def plan(self, resources: Sequence[JsonObject], known: set[Key]) -> Stored:
         missing = owners_of(resources) - known
         if missing:
             return Stored(issues=[orphan_issue(owner) for owner in sorted(missing)])
-        if await self._is_loaded(snapshot, resources):
+        if await self._is_loaded(resources):
             return Stored(unchanged=len(resources))
         outcome = Stored()
         for resource in resources:
-            await self._plan_one(snapshot, resource, writes, outcome)
+            await self._plan_one(resource, outcome)
         return outcome
 
-    async def _is_loaded(self, snapshot: Snapshot, resources: Sequence[JsonObject]) -> bool:
+    async def _is_loaded(self, resources: Sequence[JsonObject]) -> bool:
         provenance = provenance_of(resources)
         if provenance is None:
             return False
-        stored = await snapshot.read(key_of(provenance))
+        stored = await self.snapshot.read(key_of(provenance))
         return stored is not None and stored.body is not None and says_the_same(provenance, decode(stored.body))
 
-    async def _plan_one(
-        self, snapshot: Snapshot, resource: JsonObject, writes: dict[Key, Put], outcome: Stored
-    ) -> None:
+    async def _plan_one(self, resource: JsonObject, outcome: Stored) -> None:
         key = key_of(resource)
-        current = await snapshot.read(key)
-        write = plan_put(self.parts, Draft(key, resource, "PUT"), current, write_instant(self.parts))
+        current = await self.snapshot.read(key)
+        write = plan_put(self.parts, Draft(key, resource, "PUT"), current, self.now)
         if isinstance(write, Unchanged):
             outcome.unchanged += 1
             return
-        writes[key] = write
+        self.writes[key] = write
         if current is None or current.body is None:
             outcome.created += 1
         else:

@@ -8,7 +8,7 @@ from fhir_server.validation.facets import key_of, own_constraints, value_checks
 from fhir_server.validation.rules.binding import build_binding, build_code
 from fhir_server.validation.rules.bundle import check_bundle
 from fhir_server.validation.rules.contained import check_contained
-from fhir_server.validation.rules.extension import build_extension
+from fhir_server.validation.rules.extension import build_ext_1, build_extension
 from fhir_server.validation.rules.invariant import build_invariants
 from fhir_server.validation.rules.primitive import CHECKS, check_string
 from fhir_server.validation.rules.reference import build_reference_rules
@@ -33,7 +33,7 @@ def build_type(type_: str, build: Build) -> Check:
     if is_resource:
         fields["resourceType"] = (check_string, "resourceType")
     choices = _choices(keys)
-    rules = [*_rules(type_, build), *(build_choice(name, names) for name, names in choices.items())]
+    rules = [*_rules(type_, choices, build), *(build_choice(name, names) for name, names in choices.items())]
     return build_object(Shape(type_, fields, list(_needed(keys, elements)), rules, is_resource=is_resource))
 
 
@@ -92,12 +92,14 @@ def _choices(keys: Sequence[Key]) -> Mapping[str, frozenset[str]]:
     return {choice: frozenset(names) for choice, names in found.items()}
 
 
-def _rules(type_: str, build: Build) -> Iterator[Check]:
+def _rules(type_: str, choices: Mapping[str, frozenset[str]], build: Build) -> Iterator[Check]:
     model = build.definitions.model
     if "contained" in model.properties[type_]:
         yield check_contained
     if type_ == "Bundle":
         yield check_bundle
+    if type_ == "Extension":
+        yield build_ext_1(choices["value"])
     if type_ == "Reference":
         yield build_reference_rules(model.resources)
     root = build.definitions.structure_of_type(type_.partition(".")[0])

@@ -46,7 +46,7 @@ def test_version_and_help():
         ("0.0.0.0", False),
         ("10.0.0.5", False),
         ("example.org", False),
-    ],  # noqa: S104, E501
+    ],
 )
 def test_loopback_is_told_from_the_rest(host, loopback):
     assert is_loopback(host) is loopback

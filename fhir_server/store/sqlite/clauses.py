@@ -149,7 +149,7 @@ _ROW_TESTS: Mapping[type, Callable[[Any], tuple[str, Sql]]] = {
     TextContains: lambda test: ("txt", Sql("instr(n, ?) > 0", (test.part,))),
     TextIs: lambda test: ("txt", Sql("e = ?", (test.exact,))),
     RangeTest: lambda test: ("rng", all_of([range_condition(test), *unit_condition(test.unit)])),
-    HasRange: lambda test: ("rng", ALWAYS),
+    HasRange: lambda _: ("rng", ALWAYS),
 }
 """The table that a test is about, and its condition on a row of that table."""
 

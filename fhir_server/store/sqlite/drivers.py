@@ -14,7 +14,6 @@ from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
-    HasRange,
     IdIs,
     KeyIs,
     KeyStarts,
@@ -37,13 +36,15 @@ MOST_BRANCHES = 64
 class Driver:
     """A clause, and a SELECT of the `rid` of every resource that satisfies it; of some that do not, unless `exact`.
 
-    `key` is the one key that the clause asks for, if it is such a clause.
+    `key` is the one key that the clause asks for, if it is such a clause; `scan` says that no index helps, and the cost
+    is that of all rows of the parameter, however few satisfy it.
     """
 
     clause: Clause
     rids: Sql
     exact: bool = True
     key: str | None = None
+    scan: bool = False
 
 
 def required(where: Sequence[Clause]) -> Iterator[Clause]:
@@ -56,17 +57,18 @@ def required(where: Sequence[Clause]) -> Iterator[Clause]:
 
 
 def drivers(where: Sequence[Clause], code: int) -> list[Driver]:
-    """Returns every clause that all results must satisfy and that an index can answer; failing that, one that a scan can.
-
-    A scan of a parameter's own rows is still several times faster than looking them up for resource after resource.
-    """
-    found = [driver for clause in required(where) if (driver := _driver(clause, code)) is not None]
-    return found or [_SCANS[type(clause)](clause, code) for clause in required(where) if type(clause) in _SCANS][:1]
+    """Returns every clause that all results must satisfy and that an index can answer; failing that, a scan of texts."""
+    clauses = list(required(where))
+    found = [driver for clause in clauses if (driver := _driver(clause, code)) is not None]
+    scans = [
+        Driver(test, rids_by_row(test, code), scan=True) for test in clauses if isinstance(test, TextContains | TextIs)
+    ]
+    return found or scans[:1]
 
 
 def narrowest(connection: apsw.Connection, candidates: Sequence[Driver]) -> Driver | None:
     """Returns the candidate with the fewest rows, or None when every one has at least the last cap."""
-    for cap in CAPS:
+    for cap in CAPS[:1] if any(candidate.scan for candidate in candidates) else CAPS:
         sizes = [_size(connection, candidate, cap) for candidate in candidates]
         if sizes and min(sizes) < cap:
             return candidates[sizes.index(min(sizes))]
@@ -129,8 +131,3 @@ _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
     AllOf: _all,
 }
 """Clauses that an index can answer; the others can only be tested on rows found otherwise."""
-
-_SCANS: Mapping[type, Callable[[Any, int], Driver]] = {
-    kind: lambda test, code: Driver(test, rids_by_row(test, code))
-    for kind in (TextContains, TextIs, RangeTest, HasRange)
-}

@@ -4,7 +4,6 @@ Few rows are found first and sorted afterwards. Where every clause has many rows
 already in the order asked for, and stops when the page is full.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apsw

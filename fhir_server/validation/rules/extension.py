@@ -1,11 +1,16 @@
 """Extensions: each is looked up by its URL and meets its definition, https://hl7.org/fhir/R4/extensibility.html."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fhir_server.definitions.registry import StructureDefinition
 from fhir_server.validation.checks import all_of
 from fhir_server.validation.report import Findings, at, found, joined, listing, shown, warned
+from fhir_server.validation.rules.invariant import failed
 from fhir_server.validation.site import Build, Check, Scope
+
+EXT_1 = "Must have either extensions or value[x], not both"
+EXT_1_ZH = "扩展必须有子扩展或 value[x] 之一,不能都有,也不能都没有"
 
 
 def build_extension(check_content: Check, build: Build, *, is_modifier: bool, is_nested: bool) -> Check:
@@ -62,6 +67,16 @@ def _parts_check(structure: StructureDefinition) -> Check:
                 )
                 result = joined(result, at(fault, index, "extension"))
         return result
+
+    return check
+
+
+def build_ext_1(keys: Iterable[str]) -> Check:
+    """Returns the check of ext-1: parts or a value, not both and not neither; `keys` are those of all values."""
+    values = frozenset(keys)
+
+    def check(value: Any, _: Scope) -> Findings | None:
+        return failed("ext-1", EXT_1, EXT_1_ZH) if ("extension" in value) != values.isdisjoint(value) else None
 
     return check
 

@@ -4,7 +4,7 @@ An empty result has failed, and so has an expression that raises. Constraints th
 not reported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fhir_server.definitions.registry import Constraint
@@ -13,8 +13,10 @@ from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, com
 from fhir_server.validation.report import Finding, Findings
 from fhir_server.validation.site import Build, Check, Scope, Site
 
-BY_HAND = frozenset({"ele-1", "dom-3", "ref-1", "txt-1", "txt-2"})
-"""Checked by structure, contained, reference and narrative: faster, and ref-1 as published needs `trace`."""
+BY_HAND = frozenset({"ele-1", "ext-1", "dom-3", "ref-1", "txt-1", "txt-2"})
+"""Checked by structure, extension, contained, reference and narrative: nearly every element has one of them."""
+ONLY_WITH: Mapping[str, str] = {"dom-2": "contained", "dom-4": "contained", "dom-5": "contained", "per-1": "end"}
+"""Constraints that hold wherever an element is absent, and that element: most resources are spared them so."""
 
 
 def build_invariants(site: Site, known: Iterable[Constraint], build: Build) -> list[Check]:
@@ -41,7 +43,13 @@ def _invariant(constraint: Constraint, site: Site, build: Build) -> Check:
     except FhirPathError as error:
         build.report(site, f"{constraint.key}: {error}")
         return lambda _value, _scope: fail()
-    return _running(expression, fail)
+    check = _running(expression, fail)
+    needed = ONLY_WITH.get(constraint.key)
+    return check if needed is None else _with(needed, check)
+
+
+def _with(name: str, check: Check) -> Check:
+    return lambda value, scope: check(value, scope) if name in value else None
 
 
 def _running(expression: Expression, fail: Any) -> Check:

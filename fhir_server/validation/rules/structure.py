@@ -83,9 +83,10 @@ def build_choice(name: str, keys: frozenset[str]) -> Check:
     """Returns the check that only one type of a choice element is used; `keys` include the siblings of primitives."""
 
     def check(value: Any, _: Scope) -> Findings | None:
-        if len(value) == 1 or len(keys & value.keys()) < 2:
+        present = keys.intersection(value)
+        if len(present) < 2:
             return None
-        used = {key.removeprefix("_") for key in keys & value.keys()}
+        used = {key.removeprefix("_") for key in present}
         return found("validation.choice-many", element=f"{name}[x]", found=listing(used)) if len(used) > 1 else None
 
     return check

@@ -19,10 +19,10 @@ def build_allowed(keys: Iterable[Key], allowed: Sequence[str], place: str, profi
     barred = {name: key.type for key in keys if key.type not in allowed for name in (key.name, key.sibling) if name}
     if not allowed or not barred:
         return None
-    names = barred.keys()
+    names = frozenset(barred)
 
     def check(owner: Any, _: Scope) -> Findings | None:
-        used = names & owner.keys()
+        used = names.intersection(owner)
         if not used:
             return None
         given = listing({barred[name] for name in used})

@@ -1,0 +1,143 @@
+"""Residents with names, numbers, addresses and health, and the health archive of each. 国家基本公共卫生服务规范(第三版), 2017."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from random import Random
+
+from fhir_server.synthetic.draws import age_on, day_between, days_after, pick, years_after
+from fhir_server.synthetic.health import Health, draw_health
+from fhir_server.synthetic.households import Body, Member
+from fhir_server.synthetic.names import given_name, surname
+from fhir_server.synthetic.numbers import SPOILT, NumberOffice, Spoilt
+from fhir_server.synthetic.teams import Team
+
+_SPOILT_SHARE, _SPOILT_FROM, _SPOILT_LEAST = 0.005, 200, 3
+_ETHNIC = {"01": 97.0, "15": 1.2, "06": 0.9, "03": 0.6, "12": 0.3}
+_NEW_FAMILY_NAME = frozenset({"mother", "grandmother"})
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One household: its number, the address, the team that serves it, and the head's name, number and telephone."""
+
+    number: str
+    address: str
+    team: Team
+    head_number: str
+    head_name: str
+    phone: str
+    ethnicity: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """One resident. `number` is the 17-digit record number, `id_card` the citizen number as it is recorded."""
+
+    number: str
+    name: str
+    sex: str
+    birth: date
+    age: int
+    id_card: str
+    relation: str
+    phone: str
+    home: Home
+    health: Health
+    archived_on: date
+
+    @property
+    def area(self) -> str:
+        """The 12-digit code of the village."""
+        return self.home.team.villages[0].code
+
+
+@dataclass(frozen=True, slots=True)
+class SpoiltNumber:
+    """A citizen number that is recorded badly, and the finding under which it is told (empty: reading mends it)."""
+
+    number: str
+    kind: str
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Where households go, and what is drawn for them."""
+
+    rng: Random
+    office: NumberOffice
+    teams: Sequence[Team]
+    as_of: date
+
+
+def settle(settlement: Settlement, households: Sequence[Sequence[Member]]) -> tuple[list[Resident], list[SpoiltNumber]]:
+    """Returns all residents, household by household, and the citizen numbers that were spoilt on purpose."""
+    spoilt = _spoilt_positions(settlement.rng, [m.body for members in households for m in members])
+    residents: list[Resident] = []
+    told: list[SpoiltNumber] = []
+    serials = dict.fromkeys((team.code for team in settlement.teams), 0)
+    for position, members in enumerate(households):
+        team = settlement.teams[position % len(settlement.teams)]
+        home = _home(settlement, team, position // len(settlement.teams) + 1, members, serials[team.code] + 1)
+        for n, member in enumerate(members):
+            serials[team.code] += 1
+            way = spoilt.get(len(residents))
+            residents.append(_resident(settlement, home, member, serials[team.code], way, is_head=n == 0))
+            if way is not None:
+                told.append(SpoiltNumber(residents[-1].number, way.kind, way.finding))
+    return residents, told
+
+
+def _spoilt_positions(rng: Random, bodies: Sequence[Body]) -> dict[int, Spoilt]:
+    """Which residents' numbers are recorded badly: one in 200, at least three of 200 and more, every kind in turn."""
+    wanted = max(round(len(bodies) * _SPOILT_SHARE), _SPOILT_LEAST if len(bodies) >= _SPOILT_FROM else 0)
+    found: dict[int, Spoilt] = {}
+    order = rng.sample(range(len(bodies)), len(bodies))
+    for n in range(wanted):
+        way = SPOILT[n % len(SPOILT)]
+        fitting = (p for p in order if p not in found and 1900 < bodies[p].birth.year < way.born_before)
+        if (position := next(fitting, None)) is not None:
+            found[position] = way
+    return found
+
+
+def _home(settlement: Settlement, team: Team, serial: int, members: Sequence[Member], first: int) -> Home:
+    rng, village, head = settlement.rng, team.villages[0], members[0].body
+    address = f"{village.address}{1 + serial % 18}组{1 + serial // 18}号"
+    name = surname(rng) + given_name(rng, head.sex, head.birth)
+    number, record = f"{village.code}{serial:04d}", f"{village.code}{first:05d}"
+    return Home(number, address, team, record, name, settlement.office.phone(), pick(rng, _ETHNIC), len(members))
+
+
+def _resident(
+    settlement: Settlement, home: Home, member: Member, serial: int, spoilt: Spoilt | None, *, is_head: bool
+) -> Resident:
+    rng, body = settlement.rng, member.body
+    issue = spoilt.issue if spoilt is not None else NumberOffice.citizen
+    has_phone = is_head or 14 <= body.age < 78
+    return Resident(
+        f"{home.team.villages[0].code}{serial:05d}",
+        home.head_name if is_head else _name(rng, home, member),
+        body.sex,
+        body.birth,
+        age_on(body.birth, settlement.as_of),
+        issue(settlement.office, body.sex, body.birth),
+        member.relation,
+        home.phone if is_head or not has_phone or rng.random() < 0.3 else settlement.office.phone(),
+        home,
+        draw_health(rng, body, settlement.as_of),
+        _archived_on(rng, body.birth, settlement.as_of),
+    )
+
+
+def _name(rng: Random, home: Home, member: Member) -> str:
+    family = home.head_name[: -2 if len(home.head_name) > 2 else -1]
+    own = member.place in _NEW_FAMILY_NAME
+    return (surname(rng) if own else family) + given_name(rng, member.body.sex, member.body.birth)
+
+
+def _archived_on(rng: Random, birth: date, as_of: date) -> date:
+    first = max(years_after(as_of, -12), days_after(birth, 7))
+    return day_between(rng, first, max(first, days_after(as_of, -15)))
