@@ -25,6 +25,7 @@ from fhir_server.settings import Settings
 
 if TYPE_CHECKING:
     from fhir_server.operations.load_records import Sink
+    from fhir_server.operations.map_records import Validate
 
 
 def load(
@@ -96,7 +97,7 @@ async def _all(
     choices: intake.Choices,
     settings: Settings,
     sink: "Sink",
-    check: "intake.Validate",
+    check: "Validate",
 ) -> list[dict[str, Any]]:
     from fhir_server.operations.load_files import load_files
 

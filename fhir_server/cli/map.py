@@ -3,12 +3,15 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fhir_server.cli import sources as intake
 from fhir_server.settings import Settings
+
+if TYPE_CHECKING:
+    from fhir_server.operations.map_records import Validate
 
 Inputs = Annotated[
     list[Path],
@@ -33,7 +36,7 @@ Source = Annotated[
 BadId = Annotated[
     str, typer.Option(help="What a failing ID number does: warn (kept as unverified) or reject (the row).")
 ]
-Validate = Annotated[
+Checked = Annotated[
     bool, typer.Option("--validate/--no-validate", help="Check the resources against R4 and the profiles.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with code 1 when any row was rejected.")]
@@ -50,7 +53,7 @@ def map_(
     encoding: Encoding = "auto",
     source: Source = None,
     bad_id: BadId = "warn",
-    validate: Validate = True,
+    validate: Checked = True,
     strict: Strict = False,
 ) -> None:
     """Map source records to FHIR transaction Bundles; needs no server.
@@ -88,7 +91,7 @@ def encoded(bundle: dict[str, object]) -> bytes:
     return encode(bundle) + b"\n"
 
 
-def validator_of(settings: Settings) -> "intake.Validate":
+def validator_of(settings: Settings) -> "Validate":
     """Returns the check of one resource."""
     from fhir_server.definitions.packages import load_definitions
     from fhir_server.validation import Validator

@@ -12,8 +12,9 @@ from fhir_server.fhirpath.errors import EvaluationError, FhirPathError
 from fhir_server.fhirpath.expression import Expression
 from fhir_server.fhirpath.model import r4_model
 from fhir_server.fhirpath.parser import parse
+from fhir_server.fhirpath.transpiler.elements import MALFORMED
 
-__all__ = ["EvaluationError", "Expression", "FhirPathError", "compile"]
+__all__ = ["MALFORMED", "EvaluationError", "Expression", "FhirPathError", "compile"]
 
 
 def compile(text: str, type: str | None = None, *, model: TypeModel | None = None) -> Expression:  # noqa: A001, A002 - re.compile has the name, FHIR the type

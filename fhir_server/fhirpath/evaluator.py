@@ -13,6 +13,7 @@ from fhir_server.fhirpath.environment import Closure, Scope
 from fhir_server.fhirpath.errors import EvaluationError, FhirPathError, wrong_type
 from fhir_server.fhirpath.functions import FUNCTIONS
 from fhir_server.fhirpath.functions.filtering import sort
+from fhir_server.fhirpath.functions.strings import pattern
 from fhir_server.fhirpath.nodes import Collection, Node, literal, members, properties_called
 from fhir_server.fhirpath.operators import OPERATORS, boolean
 from fhir_server.fhirpath.quantity import Quantity
@@ -103,6 +104,8 @@ class _Builder:
             raise FhirPathError(
                 "fhirpath.arguments", node.at, name=node.name, expected=expected, found=len(node.arguments)
             )
+        if node.name in _WITH_PATTERN:
+            _check_pattern(node.arguments[0])
         source, call = self.build(node.source), function.call
         arguments = [self.build(a) for a in node.arguments]
         if function.lazy:
@@ -148,6 +151,15 @@ class _Builder:
         if node.operator == "is":
             return lambda scope: _is(operand(scope), test)
         return lambda scope: [n for n in operand(scope) if test(n)]
+
+
+def _check_pattern(node: syntax.Node) -> None:
+    """A regular expression that is written out is wrong at compile time, not on the first resource."""
+    if isinstance(node, syntax.Literal) and isinstance(node.value, str):
+        try:
+            pattern(node.value)
+        except EvaluationError as error:
+            raise FhirPathError(error.key, node.at, **error.params) from None
 
 
 def _this(scope: Scope) -> Collection:
@@ -222,6 +234,7 @@ def _implies(left: Closure, right: Closure, scope: Scope) -> bool | None:
     return b if a or b is True else None
 
 
+_WITH_PATTERN = ("matches", "matchesFull", "replaceMatches")
 _LOGIC = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
 _SPECIALS: dict[str, Closure] = {"this": _this, "index": _index, "total": _total}
 _BUILDERS: dict[type, Callable[[_Builder, Any], Closure]] = {

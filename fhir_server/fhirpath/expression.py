@@ -8,7 +8,7 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.environment import Environment, Resolve, Scope, clock_now
-from fhir_server.fhirpath.errors import too_costly
+from fhir_server.fhirpath.errors import FhirPathError, too_costly
 from fhir_server.fhirpath.evaluator import build
 from fhir_server.fhirpath.nodes import Collection, Node, fhir_type, of_json_value, plain, system_type
 from fhir_server.fhirpath.parser import MAX_DEPTH
@@ -98,6 +98,21 @@ class Expression:
             return (self._extract or self._compiled_extract())(resource, resolve)
         except MALFORMED:
             return self._evaluated_nodes(resource, resolve)
+
+    def extractor(self) -> Extractor:
+        """Returns the function behind `nodes`, for those who call it very often; it lets malformed input raise.
+
+        `nodes` on the same input gives the answer, or the EvaluationError, that its `MALFORMED` exception stands for.
+        """
+        return self._extract or self._compiled_extract()
+
+    def unknown_elements(self) -> list[FhirPathError]:
+        """Returns an error for each element that the expression names and its type does not have, in reading order.
+
+        Evaluation takes them as empty; a definition that is loaded should not have any.
+        """
+        found = generate.unknown_elements(self.tree, self.type or "", self.model)
+        return [FhirPathError("fhirpath.element-unknown", at, type=type_, name=name) for type_, name, at in found]
 
     def _node(self, value: Any) -> Node:
         if self.type is None and type(value) is not dict:

@@ -90,12 +90,17 @@ def _items(parent: JsonObject, key: str, property_: Property) -> Iterator[Node]:
     value, sibling = parent.get(key), parent.get("_" + key)
     if value is None and sibling is None:
         return
-    if type(value) is not list and type(sibling) is not list:
-        yield _typed(value, property_.type, sibling)
-        return
-    for item, own in zip_longest(value or (), sibling or ()):
-        if item is not None or own is not None:
-            yield _typed(item, property_.type, own)
+    for item, own in zip_longest(_listed(value), _listed(sibling)):
+        beside = own if type(own) is dict else None
+        if item is not None or beside is not None:
+            yield _typed(item, property_.type, beside)
+
+
+def _listed(value: Any) -> list[Any]:
+    """One value or an array as a list; an array inside an array is no FHIR and counts as nothing."""
+    if type(value) is list:
+        return [None if type(v) is list else v for v in value]
+    return [value]
 
 
 def _typed(value: Any, type_: str, sibling: JsonObject | None) -> Node:

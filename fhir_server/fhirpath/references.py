@@ -1,6 +1,7 @@
 """What a reference points at, as far as the resource itself tells, https://hl7.org/fhir/R4/references.html."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -27,14 +28,15 @@ def target_type(value: Any) -> str | None:
     """Returns the type of the target by the reference's own text, else by Reference.type, or None."""
     text = reference_text(value)
     found = type_in(text) if text else None
-    return found or (value.get("type") if type(value) is dict else None)
+    declared = value.get("type") if found is None and type(value) is dict else None
+    return declared if isinstance(declared, str) else found
 
 
 def find_target(text: str, root: JsonObject | None, resolve: Resolve | None) -> JsonObject | None:
     """Returns what a reference points at: in the root resource (`#id`, `#`, a Bundle's fullUrl), else by `resolve`."""
     if root is not None:
         if text.startswith("#"):
-            return root if text == "#" else _with_id(root.get("contained"), text[1:])
+            return root if text == "#" else _with_id(root.get("contained") or (), text[1:])
         if root.get("resourceType") == "Bundle":
             found = next((e.get("resource") for e in root.get("entry", ()) if _matches(e, text)), None)
             if found is not None:
@@ -42,10 +44,10 @@ def find_target(text: str, root: JsonObject | None, resolve: Resolve | None) -> 
     return resolve(text) if resolve else None
 
 
-def _with_id(contained: list[JsonObject] | None, id_: str) -> JsonObject | None:
-    return next((r for r in contained or () if r.get("id") == id_), None)
+def _with_id(contained: Iterable[Any], id_: str) -> JsonObject | None:
+    return next((r for r in contained if type(r) is dict and r.get("id") == id_), None)
 
 
-def _matches(entry: JsonObject, text: str) -> bool:
-    url = entry.get("fullUrl")
+def _matches(entry: Any, text: str) -> bool:
+    url = entry.get("fullUrl") if type(entry) is dict else None
     return isinstance(url, str) and (url == text or ("/" in text and url.endswith("/" + text)))

@@ -84,6 +84,8 @@ def _product(tokens: list[str]) -> Measure | None:
     if tokens[0] == "/":
         sign = -1
         tokens.pop(0)
+    if not tokens or tokens[0] == ")":
+        return None
     while tokens and tokens[0] != ")":
         factor = _factor(tokens)
         if factor is None or result is None:

@@ -15,8 +15,7 @@ async def read(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fhir
         Gone: it is deleted.
     """
     key = Key(ResourceType(type_), ResourceId(id_))
-    async with parts.store.snapshot() as snapshot:
-        stored = await snapshot.read(key)
+    stored = await parts.store.read(key)
     if stored is None:
         raise NotFound.of("rest.not-found", key=str(key))
     none_match = request.header("if-none-match")

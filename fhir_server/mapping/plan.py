@@ -15,14 +15,18 @@ from fhir_server.mapping.template import Context, FieldAccess, Node, compile_tem
 from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, text_of
 
 _MAP_KEYS = frozenset({"form", "version", "note", "tables", "resources"})
-_RESOURCE_KEYS = frozenset("name type entity key when each identifier collect body note".split())  # noqa: SIM905
+_RESOURCE_KEYS = frozenset({"name", "type", "entity", "key", "when", "each", "identifier", "collect", "body", "note"})
 
-WITHOUT_IDENTIFIER = frozenset(
-    "AuditEvent Binary Bundle CapabilityStatement CompartmentDefinition Composition ConceptMap "  # noqa: SIM905
-    "GraphDefinition ImplementationGuide Linkage MessageHeader NamingSystem OperationDefinition OperationOutcome "
-    "Parameters Provenance QuestionnaireResponse SearchParameter Subscription TerminologyCapabilities "
-    "TestScript".split()
-)
+_NO_LIST = """
+AdverseEvent AuditEvent Binary Bundle CapabilityStatement CompartmentDefinition Composition ConceptMap
+GraphDefinition ImplementationGuide Linkage MedicationKnowledge MedicinalProductContraindication
+MedicinalProductIndication MedicinalProductIngredient MedicinalProductInteraction MedicinalProductManufactured
+MedicinalProductUndesirableEffect MessageHeader NamingSystem OperationDefinition OperationOutcome Parameters
+Provenance QuestionnaireResponse SearchParameter SpecimenDefinition Subscription SubstanceNucleicAcid
+SubstancePolymer SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification
+TerminologyCapabilities TestReport TestScript VerificationResult
+"""
+WITHOUT_IDENTIFIER = frozenset(_NO_LIST.split())
 """R4 resource types that have no `identifier`, or a single one that the map must choose itself."""
 
 

@@ -1,7 +1,6 @@
 """From a place in a produced resource back to the form's fields. See docs/decisions/0002-mapping-language.md, Findings."""
 
 import re
-from collections.abc import Iterator
 
 from fhir_server.mapping.plan import Plan
 from fhir_server.mapping.run import Made
@@ -29,17 +28,12 @@ def _place(field: str, line: str, number: int) -> str:
 
 
 def _fields(node: Node, steps: list[str]) -> frozenset[str]:
-    """What the deepest node along the steps reads."""
-    if not steps:
+    """What the deepest node along the steps reads; empty when not even the first step leads anywhere."""
+    if not steps or (node.children is None and not node.items):
         return node.fields
-    found = frozenset[str]().union(*(_fields(inner, rest) for inner, rest in _next(node, steps)))
-    return found or node.fields
-
-
-def _next(node: Node, steps: list[str]) -> Iterator[tuple[Node, list[str]]]:
-    for item in node.items:
-        yield item, steps
+    found = [_fields(item, steps) for item in node.items]
     for key, child in (node.children or {}).items():
         is_choice = key.startswith(steps[0]) and key[len(steps[0]) : len(steps[0]) + 1].isupper()
         if key == steps[0] or is_choice:
-            yield child, steps[1:]
+            found.append(_fields(child, steps[1:]) or child.fields)
+    return frozenset[str]().union(*found)

@@ -13,9 +13,7 @@ from typing import Protocol, TypeVar
 
 from fhir_server.errors import Issue, issue
 from fhir_server.fhir.json_codec import decode
-from fhir_server.fhir.references import local_key
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
-from fhir_server.interactions.bundle_references import references_in
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.write_plan import Draft, Unchanged, plan_put, write_instant
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot
@@ -74,14 +72,24 @@ def key_of(resource: JsonObject) -> Key:
 
 def owners_of(resources: Sequence[JsonObject]) -> set[Key]:
     """Returns the residents that a record speaks of and does not bring along."""
-    own = {key_of(r) for r in resources}
-    found: set[Key] = set()
+    found: set[str] = set()
     for resource in resources:
-        for _, text in references_in(resource, ""):
-            target = local_key(text)
-            if target is not None and target[0] == OWNER:
-                found.add(Key(OWNER, ResourceId(target[1])))
-    return found - own
+        _collect_owners(resource, found)
+    prefix = len(OWNER) + 1
+    own = {r["id"] for r in resources if r["resourceType"] == OWNER}
+    return {Key(OWNER, ResourceId(text[prefix:])) for text in found if text[prefix:] not in own}
+
+
+def _collect_owners(value: JsonObject, found: set[str]) -> None:
+    for key, child in value.items():
+        if type(child) is dict:
+            _collect_owners(child, found)
+        elif type(child) is list:
+            for item in child:
+                if type(item) is dict:
+                    _collect_owners(item, found)
+        elif key == "reference" and child.startswith("Patient/"):
+            found.add(child)
 
 
 def orphan_issue(owner: Key) -> Issue:
@@ -121,17 +129,15 @@ class StoreSink:
         outcomes: list[Stored] = []
         async with self.parts.store.snapshot() as snapshot:
             batch = _Batch(self.parts, snapshot, write_instant(self.parts))
-            known = await self._known_owners(snapshot, records)
-            for resources in records:
+            owners = [owners_of(resources) for resources in records]
+            wanted = sorted(set[Key]().union(*owners))
+            known = {v.key for v in await snapshot.read_many(wanted)}
+            for resources, needed in zip(records, owners, strict=True):
                 known |= {key_of(r) for r in resources if r["resourceType"] == OWNER}
-                outcomes.append(await batch.plan(resources, known))
+                outcomes.append(await batch.plan(resources, sorted(needed - known)))
             if batch.writes:
                 await self.parts.store.commit(list(batch.writes.values()), batch.now)
         return outcomes
-
-    async def _known_owners(self, snapshot: Snapshot, records: Sequence[Sequence[JsonObject]]) -> set[Key]:
-        wanted = {owner for resources in records for owner in owners_of(resources)}
-        return {v.key for v in await snapshot.read_many(sorted(wanted))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +149,9 @@ class _Batch:
     now: datetime
     writes: dict[Key, Put] = field(default_factory=dict)
 
-    async def plan(self, resources: Sequence[JsonObject], known: set[Key]) -> Stored:
-        missing = owners_of(resources) - known
+    async def plan(self, resources: Sequence[JsonObject], missing: Sequence[Key]) -> Stored:
         if missing:
-            return Stored(issues=[orphan_issue(owner) for owner in sorted(missing)])
+            return Stored(issues=[orphan_issue(owner) for owner in missing])
         if await self._is_loaded(resources):
             return Stored(unchanged=len(resources))
         outcome = Stored()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from fhir_server.errors import Issue, Severity, has_errors
+from fhir_server.errors import InvalidRequest, Issue, Severity, has_errors
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping import Mapper, Mappings
 from fhir_server.mapping.binding import find_table
@@ -206,6 +206,11 @@ def map_files(  # noqa: PLR0913 - the options of a run, all but the first four b
 
     Raises:
         NotFound: no such form or dialect.
+        InvalidRequest: two files have one name.
     """
+    names = [path.name for path in paths]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidRequest.of("mapping.file-twice", file=twice)
     mapper = mappings.mapper(form, dialect, source=source)
     return MapRun(mapper, tuple(paths), now, encoding, bad_id, validate, progress)

@@ -72,8 +72,7 @@ async def _stored(parts: Parts, target: Target) -> JsonObject:
     if target.type is None or target.id is None:
         raise MissingElement.of("rest.body-missing", method="POST", path="$validate")
     key = Key(target.type, ResourceId(target.id))
-    async with parts.store.snapshot() as snapshot:
-        stored = await snapshot.read(key)
+    stored = await parts.store.read(key)
     if stored is None or stored.body is None:
         raise NotFound.of("rest.not-found", key=str(key))
     return decode(stored.body)

@@ -14,13 +14,14 @@ from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.search.branches import union_branches
+from fhir_server.search.entrance import entrance_keys
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import NONE_IMPLIED, implied_systems
 from fhir_server.search.kinds import KINDS, File, token
 from fhir_server.search.offered import offered
 from fhir_server.search.rows import IndexEntries
 
-Nodes = Callable[[JsonObject], list[tuple[Any, str]]]
+Nodes = Callable[[JsonObject, None], list[tuple[Any, str]]]
 
 _WITHOUT_ROWS = frozenset({"_id", "_lastUpdated"})
 
@@ -34,10 +35,18 @@ class ExpressionBroken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
-    """One alternative of an expression, and the parameters that file what it finds."""
+    """One alternative of an expression, the keys it starts from (None: unknown), and what files its findings."""
 
-    nodes: Nodes
+    expression: fhirpath.Expression
+    entrance: frozenset[str] | None
     filers: tuple[tuple[str, File], ...]
+
+
+Compiled = tuple[tuple[Nodes, tuple[tuple[str, File], ...]], ...]
+"""What to run on resources that have certain keys: (expression, its filers)."""
+
+MOST_SHAPES = 512
+"""Sets of keys, per type, for which the branches to run are remembered."""
 
 
 class Extractor:
@@ -55,6 +64,7 @@ class Extractor:
         self._base_url = base_url
         self._sort_dates = {type_: support.sort_date for type_, support in definitions.resources.items()}
         self._by_type = {type_: _branches(definitions, type_) for type_ in definitions.resources}
+        self._by_shape: dict[ResourceType, dict[frozenset[str], Compiled]] = {t: {} for t in self._by_type}
 
     def extract(self, resource: JsonObject, updated: datetime) -> IndexEntries:
         """Returns everything that the resource can be found by; contained resources are not indexed.
@@ -67,11 +77,38 @@ class Extractor:
         """
         type_ = ResourceType(resource["resourceType"])
         filing = Filing(self._zone, self._base_url)
+        try:
+            for nodes, filers in self._compiled_for(type_, frozenset(resource)):
+                for value, type_name in nodes(resource, None):
+                    for code, file in filers:
+                        file(code, value, type_name, filing)
+        except fhirpath.MALFORMED:
+            filing = self._filed_with_care(type_, resource)
+        return filing.entries(self._sort_date(type_, filing, updated))
+
+    def _filed_with_care(self, type_: ResourceType, resource: JsonObject) -> Filing:
+        """Files a resource that the fast way stumbled over: its shape is odd, and perhaps not too odd.
+
+        Raises:
+            ResourceInvalid: an expression fails on it.
+        """
+        filing = Filing(self._zone, self._base_url)
         for branch in self._by_type[type_]:
             for value, type_name in _nodes(branch, resource):
                 for code, file in branch.filers:
                     file(code, value, type_name, filing)
-        return filing.entries(self._sort_date(type_, filing, updated))
+        return filing
+
+    def _compiled_for(self, type_: ResourceType, present: frozenset[str]) -> Compiled:
+        """Returns what can find anything in resources that have these keys."""
+        known = self._by_shape[type_]
+        found = known.get(present)
+        if found is None:
+            branches = (b for b in self._by_type[type_] if b.entrance is None or not b.entrance.isdisjoint(present))
+            found = tuple((b.expression.extractor(), b.filers) for b in branches)
+            if len(known) < MOST_SHAPES:
+                known[present] = found
+        return found
 
     def _sort_date(self, type_: ResourceType, filing: Filing, updated: datetime) -> int:
         code = self._sort_dates[type_]
@@ -81,25 +118,25 @@ class Extractor:
 
 def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
     parameters = [p for p in offered(definitions.resources[type_]).values() if p.code not in _WITHOUT_ROWS]
-    nodes: dict[str, Nodes] = {}
+    expressions: dict[str, fhirpath.Expression] = {}
     filers: dict[str, list[tuple[str, File]]] = {}
     for parameter in parameters:
         for text in union_branches(parameter.expression):
-            nodes[text] = nodes.get(text) or _compiled(text, type_, parameter)
+            expressions[text] = expressions.get(text) or _compiled(text, type_, parameter)
             filers.setdefault(text, []).append((parameter.code, _filer(definitions, type_, parameter)))
-    return tuple(_Branch(nodes[text], tuple(filers[text])) for text in nodes)
+    return tuple(_Branch(e, entrance_keys(e, type_), tuple(filers[text])) for text, e in expressions.items())
 
 
-def _compiled(text: str, type_: ResourceType, parameter: SearchParameter) -> Nodes:
+def _compiled(text: str, type_: ResourceType, parameter: SearchParameter) -> fhirpath.Expression:
     try:
-        return fhirpath.compile(text, type_).nodes
+        return fhirpath.compile(text, type_)
     except ValueError as error:
         raise ExpressionBroken(type_, parameter, error) from error
 
 
 def _nodes(branch: _Branch, resource: JsonObject) -> list[tuple[Any, str]]:
     try:
-        return branch.nodes(resource)
+        return branch.expression.nodes(resource)
     except fhirpath.EvaluationError as error:
         names, type_ = ", ".join(code for code, _ in branch.filers), resource["resourceType"]
         raise ResourceInvalid.of("search.not-indexable", type_, name=names, type=type_, reason=str(error)) from error

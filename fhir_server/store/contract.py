@@ -134,6 +134,12 @@ class Store(Protocol):
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
         """Opens a view of this moment; leaving the context releases it."""
 
+    async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:
+        """Returns the current version, or the given one, as of now; None when there never was such a thing.
+
+        The same as reading from a snapshot that is opened for it, and cheaper.
+        """
+
     async def commit(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
         """Applies all writes at once, durably, and returns the new versions in order.
 

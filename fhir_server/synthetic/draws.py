@@ -38,7 +38,7 @@ def standard(rng: Random) -> float:
     return _NORMAL.inv_cdf(min(max(rng.random(), 1e-9), 1 - 1e-9))
 
 
-def near(rng: Random, mean: float, deviation: float, *, low: float, high: float) -> float:
+def near(rng: Random, mean: float, *, deviation: float, low: float, high: float) -> float:
     """Returns a normal number, kept between `low` and `high`."""
     return min(max(mean + deviation * standard(rng), low), high)
 

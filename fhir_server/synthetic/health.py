@@ -46,7 +46,7 @@ class Health:
         return group in self.groups
 
 
-def draw_health(rng: Random, body: Body, as_of: date) -> Health:
+def draw_health(rng: Random, body: Body, *, as_of: date) -> Health:
     """Returns a resident's registered diseases and key populations; persons who do not know that they are ill have none."""
     groups = _age_groups(body)
     has_hypertension = _is_ill(rng, _HYPERTENSION, body.age, _BY_SEX[body.sex])

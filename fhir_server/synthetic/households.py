@@ -49,7 +49,7 @@ class Member:
     relation: str
 
 
-def build_bodies(rng: Random, count: int, as_of: date) -> list[Body]:
+def build_bodies(rng: Random, count: int, *, as_of: date) -> list[Body]:
     """Returns residents whose ages and sexes keep the margins to within one person a group."""
     found: list[Body] = []
     groups = shares(rng, count, AGE_GROUPS)

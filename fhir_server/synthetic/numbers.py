@@ -34,7 +34,7 @@ class NumberOffice:
     _used: set[str] = field(default_factory=set)
     _phones: Iterator[int] = field(default_factory=count)
 
-    def citizen(self, sex: str, birth: date, fits: Callable[[str], bool] = lambda _: True) -> str:
+    def citizen(self, sex: str, birth: date, *, fits: Callable[[str], bool] = lambda _: True) -> str:
         """Returns an unused 18-character number; `fits` may ask for more, such as an X at its end."""
         while True:
             sequence = self.rng.randrange(1 if sex == "1" else 2, 1000, 2)
@@ -81,7 +81,7 @@ def _fifteen(office: NumberOffice, sex: str, birth: date) -> str:
 
 
 def _lower_case(office: NumberOffice, sex: str, birth: date) -> str:
-    return office.citizen(sex, birth, lambda n: n.endswith("X")).lower()
+    return office.citizen(sex, birth, fits=lambda n: n.endswith("X")).lower()
 
 
 def _full_width(office: NumberOffice, sex: str, birth: date) -> str:

@@ -14,14 +14,23 @@ from fhir_server.synthetic.teams import Team
 
 _SPOILT_SHARE, _SPOILT_FROM, _SPOILT_LEAST = 0.005, 200, 3
 _ETHNIC = {"01": 97.0, "15": 1.2, "06": 0.9, "03": 0.6, "12": 0.3}
+# Living environment, the answers of the form: kitchen 2 油烟机, fuel 1 液化气 5 柴火, water 1 自来水 3 井水 ...
+_LIVING = {
+    "kitchenExhaust": {"2": 62.0, "3": 20.0, "4": 12.0, "1": 6.0},
+    "fuel": {"1": 66.0, "3": 12.0, "5": 20.0, "2": 2.0},
+    "water": {"1": 78.0, "3": 20.0, "2": 2.0},
+    "toilet": {"1": 84.0, "2": 16.0},
+    "livestock": {"1": 58.0, "2": 38.0, "4": 4.0},
+}
 _NEW_FAMILY_NAME = frozenset({"mother", "grandmother"})
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One household: its number, the address, the team that serves it, and the head's name, number and telephone."""
+    """One household: its number and surname, the address, the team that serves it, and the head's name, number and telephone."""
 
     number: str
+    surname: str
     address: str
     team: Team
     head_number: str
@@ -29,6 +38,7 @@ class Home:
     phone: str
     ethnicity: str
     size: int
+    living: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +116,12 @@ def _spoilt_positions(rng: Random, bodies: Sequence[Body]) -> dict[int, Spoilt]:
 def _home(settlement: Settlement, team: Team, serial: int, members: Sequence[Member], first: int) -> Home:
     rng, village, head = settlement.rng, team.villages[0], members[0].body
     address = f"{village.address}{1 + serial % 18}组{1 + serial // 18}号"
-    name = surname(rng) + given_name(rng, head.sex, head.birth)
+    family = surname(rng)
+    name = family + given_name(rng, head.sex, head.birth)
     number, record = f"{village.code}{serial:04d}", f"{village.code}{first:05d}"
-    return Home(number, address, team, record, name, settlement.office.phone(), pick(rng, _ETHNIC), len(members))
+    living = {question: pick(rng, answers) for question, answers in _LIVING.items()}
+    phone, ethnicity = settlement.office.phone(), pick(rng, _ETHNIC)
+    return Home(number, family, address, team, record, name, phone, ethnicity, len(members), living)
 
 
 def _resident(
@@ -127,17 +140,17 @@ def _resident(
         member.relation,
         home.phone if is_head or not has_phone or rng.random() < 0.3 else settlement.office.phone(),
         home,
-        draw_health(rng, body, settlement.as_of),
+        draw_health(rng, body, as_of=settlement.as_of),
         _archived_on(rng, body.birth, settlement.as_of),
     )
 
 
 def _name(rng: Random, home: Home, member: Member) -> str:
-    family = home.head_name[: -2 if len(home.head_name) > 2 else -1]
-    own = member.place in _NEW_FAMILY_NAME
-    return (surname(rng) if own else family) + given_name(rng, member.body.sex, member.body.birth)
+    family = surname(rng) if member.place in _NEW_FAMILY_NAME else home.surname
+    return family + given_name(rng, member.body.sex, member.body.birth)
 
 
 def _archived_on(rng: Random, birth: date, as_of: date) -> date:
-    first = max(years_after(as_of, -12), days_after(birth, 7))
-    return day_between(rng, first, max(first, days_after(as_of, -15)))
+    """In the last twelve years, after birth, and before any contract that is still of interest."""
+    first = min(max(years_after(as_of, -12), days_after(birth, 7)), as_of)
+    return day_between(rng, first, max(first, days_after(as_of, -1200)))

@@ -82,7 +82,7 @@ class _Hiring:
         return Staff(f"D{number:05d}", name, sex, id_card, institution, post, rng.choice(_TITLES[post]), licence, phone)
 
 
-def build_teams(rng: Random, office: NumberOffice, villages: Sequence[Village], as_of: date) -> tuple[Team, ...]:
+def build_teams(rng: Random, office: NumberOffice, *, villages: Sequence[Village], as_of: date) -> tuple[Team, ...]:
     """Returns one team a village: 3 to 8 members, 4.6 in the mean; specialists of the county hospital guide several teams."""
     hiring = _Hiring(rng, office, count(1), as_of)
     specialists = [hiring.hire("specialist", HOSPITAL) for _ in range(1 + len(villages) // 5)]

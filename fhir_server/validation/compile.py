@@ -4,7 +4,7 @@ R4's own types are compiled whole (`type_compile.py`); a profile is compiled as 
 (`profile_compile.py`), so that a value is always checked against its type first and then against the differences.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from typing import Any
 
@@ -43,10 +43,10 @@ class Compiler:
         Raises:
             ProfileError: its snapshot is broken.
         """
-        plain = url.partition("|")[0]
-        known = self._profiles.get(plain)
+        known = self._profiles.get(url)
         if known is not None:
             return known
+        plain = url.partition("|")[0]
         structure = self.definitions.structure(plain)
         if structure is None:
             return None
@@ -76,7 +76,7 @@ class Compiler:
     def _built(self, name: str, finished: dict[str, Check], build: Callable[[], Check]) -> Check:
         with self._lock:
             if name in self._in_work:  # it contains itself: look it up when it runs, one step further down
-                return lambda value, scope: _deeper(finished[name], value, scope)
+                return _one_step_deeper(name, finished)
             if name not in finished:
                 self._in_work.add(name)
                 try:
@@ -86,5 +86,8 @@ class Compiler:
             return finished[name]
 
 
-def _deeper(check: Check, value: Any, scope: Scope) -> Findings | None:
-    return check(value, deeper(scope))
+def _one_step_deeper(name: str, finished: Mapping[str, Check]) -> Check:
+    def check(value: Any, scope: Scope) -> Findings | None:
+        return finished[name](value, deeper(scope))
+
+    return check

@@ -74,8 +74,7 @@ def _site(parts: Parts) -> FastAPI:
     async def readyz(response: Response) -> dict[str, str]:
         """Tells whether the store can be read; 503 when not."""
         try:
-            async with parts.store.snapshot() as snapshot:
-                await snapshot.read(Key(ResourceType("Patient"), ResourceId("readiness")))
+            await parts.store.read(Key(ResourceType("Patient"), ResourceId("readiness")))
         except FhirError as error:
             response.status_code = error.status
             return {"status": "store unusable"}

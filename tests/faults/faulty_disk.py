@@ -47,7 +47,7 @@ class Disk(apsw.VFS):
 
     def cut_power(self, folder: Path, *, luck: float, seed: int) -> None:
         """Writes into `folder` what is left of each file; an unsafe write survives with probability `luck`."""
-        rng = random.Random(seed)  # noqa: S311 - a cut that can be repeated
+        rng = random.Random(seed)
         folder.mkdir()
         for path, safe in list(self._safe.items()):
             left = bytearray(safe)

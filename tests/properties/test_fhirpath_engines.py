@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fhir_server.data_files import data_folder
-from fhir_server.fhirpath import EvaluationError, compile, r4_model
+from fhir_server.fhirpath import EvaluationError, compile, r4_model  # noqa: A004 - the room's own name
 from fhir_server.fhirpath.equality import key
 from fhir_server.fhirpath.nodes import Node
 from fhir_server.fhirpath.parser import parse
@@ -38,7 +38,13 @@ VALUES = {
     "xhtml": ['<div xmlns="http://www.w3.org/1999/xhtml">x</div>', "<div><script/></div>"],
 }
 NUMBERS = ("integer", "positiveInt", "unsignedInt")
-REFERENCES = ["Patient/1", "http://h.example/fhir/Practitioner/2/_history/1", "#c1", "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "#"]
+REFERENCES = [
+    "Patient/1",
+    "http://h.example/fhir/Practitioner/2/_history/1",
+    "#c1",
+    "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0",
+    "#",
+]
 
 
 def facts(name):
@@ -84,8 +90,8 @@ def searches():
 class Maker:
     """Makes random JSON of a type, mostly of those elements and texts that an expression speaks of."""
 
-    def __init__(self, seed, expression):
-        self.random = random.Random(seed)  # noqa: S311 - test data
+    def __init__(self, seed, expression) -> None:
+        self.random = random.Random(seed)
         self.names = set(re.findall(r"\w+", expression))
         self.texts = [*re.findall(r"'([^']*)'", expression), "x", "official", "Abc_1"]
 
@@ -94,10 +100,10 @@ class Maker:
             type_ = self.random.choice(("Patient", "Observation", "Composition"))
         made = {"resourceType": type_} if type_ in MODEL.resources else {}
         chosen = set()
-        for key, property_ in MODEL.properties[type_].items():
-            if self.wants(key, property_, depth) and (property_.choice is None or property_.choice not in chosen):
+        for name, property_ in MODEL.properties[type_].items():
+            if self.wants(name, property_, depth) and (property_.choice is None or property_.choice not in chosen):
                 chosen.add(property_.choice)
-                self.put(made, key, property_, depth)
+                self.put(made, name, property_, depth)
         return made or {"id": "e"}
 
     def wants(self, key, property_, depth):
@@ -121,7 +127,11 @@ class Maker:
             made["_" + key] = siblings if property_.is_array else siblings[0]
 
     def primitive(self, type_):
-        own = {"extension": [{"url": self.random.choice(self.texts), "valueString": "x"}]} if self.random.random() < 0.15 else None
+        own = (
+            {"extension": [{"url": self.random.choice(self.texts), "valueString": "x"}]}
+            if self.random.random() < 0.15
+            else None
+        )
         if own and self.random.random() < 0.5:
             return None, own
         return self.value(type_), own
@@ -198,6 +208,28 @@ def test_random_resources_make_rules_hold_and_fail():
         held |= {(expression, outcome(lambda: compiled.test(f, f, f, now=NOW))) for f in focuses}  # noqa: B023 - run at once
     both = {e for e, _ in held if (e, True) in held and (e, False) in held}
     assert len(both) >= len(business_rules()) * 0.7
+
+
+JUNK = [None, [], {}, "x", 5, True, [[1]], {"a": 1}, [None], ["x", {}], [{"extension": "x"}]]
+
+
+def spoiled(value, chance):
+    """The same JSON with some of its parts replaced by what should not be there."""
+    if chance.random() < 0.1:
+        return chance.choice(JUNK)
+    if isinstance(value, dict):
+        return {k: v if k == "resourceType" else spoiled(v, chance) for k, v in value.items()}
+    return [spoiled(v, chance) for v in value] if isinstance(value, list) else value
+
+
+@given(rule=st.sampled_from([*invariants(), *business_rules()]), seed=st.integers(0, 2**32))
+@settings(ENGINES, max_examples=500)
+def test_malformed_json_gives_an_answer_or_an_evaluation_error(rule, seed):
+    expression, context = rule
+    made = Maker(seed, expression).make(context)
+    chance = random.Random(seed)
+    focus = {k: v if k == "resourceType" else spoiled(v, chance) for k, v in made.items()}
+    assert outcome(lambda: compile(expression, context).test(focus, focus, focus, now=NOW)) in (True, False)
 
 
 def identities(pairs):

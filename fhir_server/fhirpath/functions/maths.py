@@ -37,8 +37,7 @@ def _abs(scope: Scope, focus: Collection) -> Collection:
         return [literal(Quantity(abs(value.value), value.unit))]
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise wrong_type("abs()", "a number", type(value).__name__)
-    size: Value = abs(value)
-    return [literal(size)]
+    return [literal(-value if value < 0 else value)]
 
 
 def _round(scope: Scope, focus: Collection, precision: Collection | None = None) -> Collection:

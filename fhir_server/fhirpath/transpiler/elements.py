@@ -69,15 +69,19 @@ def choice(parent: JsonObject, keys: Mapping[str, str]) -> Any:
     return None
 
 
-def has_choice(parent: JsonObject, keys: Mapping[str, str]) -> bool:
-    """Tells whether a choice element is present, with a value or only with extensions."""
-    return any((k if k[0] != "_" else k[1:]) in keys for k in parent)
+def has_choice(parent: JsonObject, keys: frozenset[str]) -> bool:
+    """Tells whether a choice element is present; `keys` has both `valueX` and `_valueX`."""
+    return not keys.isdisjoint(parent)
 
 
 def choices(parents: Items, keys: Mapping[str, str]) -> Items:
     """Returns the choice elements of all parents."""
-    found = [(p, choice(p, keys)) for p in parents]
-    return [value for p, value in found if value is not None or has_choice(p, keys)]
+    found: list[Any] = []
+    for parent in parents:
+        value = choice(parent, keys)
+        if value is not None or any(k[0] == "_" and k[1:] in keys for k in parent):
+            found.append(value)
+    return found
 
 
 def choice_pairs(parents: Items, keys: Mapping[str, str]) -> list[tuple[Any, str]]:

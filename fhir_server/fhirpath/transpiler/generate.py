@@ -78,6 +78,21 @@ def extractor(tree: syntax.Node, type_: str, model: TypeModel) -> Extract:
     return extract
 
 
+def unknown_elements(tree: syntax.Node, type_: str, model: TypeModel) -> list[tuple[str, str, int]]:
+    """Returns the (type, name, offset) of elements that the expression names and the types do not have.
+
+    An expression that is for the evaluator is checked as far as its types are known.
+    """
+    constants = navigate.Constants()
+    try:
+        focus = _input(type_, model)
+        variables = dict.fromkeys(("context", "resource", "rootResource"), Code("n", ("DomainResource",), sure=True))
+        _Transpiler(model, constants, focus, variables).code(tree)
+    except Unsupported:
+        pass
+    return constants.unknown
+
+
 def _input(type_: str, model: TypeModel) -> Code:
     if type_ not in model.properties and type_ not in model.primitives:
         raise Unsupported(f"the type {type_}")
@@ -145,13 +160,19 @@ class _Transpiler:
 
     def member(self, node: syntax.Member) -> Code:
         if node.source is not None:
-            return navigate.member(self.code(node.source), node.name, self.model, self.constants)
+            return self._child(self.code(node.source), node)
         if not node.name[0].isupper() or node.name not in self.model.properties:
-            return navigate.member(self.this, node.name, self.model, self.constants)
+            return self._child(self.this, node)
         if any(t in ABSTRACT or not t for t in self.this.types):
             raise Unsupported("a type test by name of any resource")
         matching = [t for t in self.this.types if is_of(t, frozenset((node.name,)), self.model, exact=False)]
         return navigate.narrowed(self.this, matching, self.constants) if matching else NOTHING
+
+    def _child(self, parent: Code, node: syntax.Member) -> Code:
+        found = navigate.member(parent, node.name, self.model, self.constants)
+        if not found.types and parent.types:
+            self.constants.unknown.append((" or ".join(parent.types), node.name, node.at))
+        return found
 
     def call(self, node: syntax.Call) -> Code:
         source = node.source

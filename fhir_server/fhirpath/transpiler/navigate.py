@@ -24,11 +24,12 @@ Keys = tuple[tuple[str, Property], ...]
 
 
 class Constants:
-    """The objects that generated source refers to by name."""
+    """The objects that generated source refers to by name; and the (types, name, offset) of elements that do not exist."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, Any] = {}
         self.count = 0
+        self.unknown: list[tuple[str, str, int]] = []
 
     def name(self, value: Any) -> str:
         """Returns a fresh name that stands for `value` in the source."""
@@ -195,7 +196,7 @@ def exists(code: Code, constants: Constants) -> Code:
 def _has(origin: Origin, constants: Constants) -> str:
     parent = sure(origin.parent)
     if len(origin.keys) > 1:
-        return f"has_choice({parent}, {constants.name({k: p.type for k, p in origin.keys})})"
+        return f"has_choice({parent}, {constants.name(frozenset(x for k, _ in origin.keys for x in (k, '_' + k)))})"
     key = origin.keys[0][0]
     if parent.isidentifier():
         return f"({parent}.get({key!r}) is not None or {'_' + key!r} in {parent})"

@@ -59,7 +59,13 @@ class CodeReader:
         return None
 
     def write(self, code: str) -> str:
-        """Returns the dialect's first code for an option code, exact ones first, or the code itself."""
+        """Returns the dialect's first code for an option code, exact ones first.
+
+        A dialect that has codes and none for this option writes its display, which it reads back; one without codes
+        writes the form's own.
+        """
         exact = [c for c, s in self.own.items() if s.to == code and s.equivalence in {"equal", "equivalent"}]
         near = [c for c, s in self.own.items() if s.to == code]
-        return (exact or near or [code])[0]
+        option = self.of.options.get(code)
+        other = option.display if self.own and option else code
+        return (exact or near or [other])[0]

@@ -36,7 +36,7 @@ MOST_WRITES = 1_000
 BULK_MOST_WRITES = 20_000
 """Waiting commits are gathered into one transaction until they have so many writes."""
 
-STATEMENTS = 512
+STATEMENTS = 256
 """Compiled statements that a connection keeps."""
 
 _MEMORY_DISK = "/dev/shm"  # noqa: S108 - where Linux keeps files in memory; the folder inside is private

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import TypeVar
 
@@ -25,7 +26,7 @@ class Reader:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
-        self._until = 0.0
+        self._until = inf
         self._stopped = False
         self._codes: dict[ResourceType, int] = {}
         connection.set_progress_handler(self._is_late, STEPS_BETWEEN_LOOKS)
@@ -37,7 +38,10 @@ class Reader:
             apsw.InterruptError: it took longer than `limit_s` seconds, or was stopped.
         """
         self._until = monotonic() + limit_s
-        return work(self.connection)
+        try:
+            return work(self.connection)
+        finally:
+            self._until = inf
 
     def stop(self) -> None:
         """Makes what another thread is running stop within a millisecond."""

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from fhir_server.store.contract import StoredVersion, Write
+from fhir_server.fhir.shapes import VersionId
+from fhir_server.store.contract import Key, StoredVersion, Write
 from fhir_server.store.sqlite.failures import translated
+from fhir_server.store.sqlite.read import find_version
 from fhir_server.store.sqlite.readers import Readers
 from fhir_server.store.sqlite.snapshot import SqliteSnapshot
 from fhir_server.store.sqlite.writer import Writer
@@ -39,6 +41,20 @@ class SqliteStore:
                 snapshot.release()
         finally:
             self._readers.give_back(reader)
+
+    async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:
+        """Returns the current version, or the given one, as of now; one statement sees one moment by itself.
+
+        Raises:
+            StoreUnavailable: the store is closed or its file cannot be read.
+        """
+        with translated():
+            reader = self._readers.take()
+            try:
+                code = reader.code_of(key.type)
+                return None if code is None else find_version(reader.connection, key, code, version)
+            finally:
+                self._readers.give_back(reader)
 
     async def commit(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
         """Applies all writes at once, durably, and returns the new versions in order; `now` becomes their instant.

@@ -4,7 +4,7 @@
 strengths bind nobody.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fhir_server.errors import Severity
@@ -71,13 +71,23 @@ def _coded(codes: Codes, wrong: Callable[[str], Findings], *, strict: bool) -> C
     def check(value: Any, _: Scope) -> Findings | None:
         if type(value) is not dict:
             return None
+        codings = value.get("coding")
+        if _has_member(codings if type(codings) is list else (value,), codes):
+            return None
         pairs = list(pairs_in(value))
-        for pair in pairs:
-            if pair in codes:
-                return None
         return wrong(", ".join(f"{system}#{code}" for system, code in pairs) or "-") if pairs or strict else None
 
     return check
+
+
+def _has_member(codings: Iterable[Any], codes: Codes) -> bool:
+    try:
+        for one in codings:
+            if (one.get("system"), one.get("code")) in codes:
+                return True
+    except (AttributeError, TypeError):  # no Coding, or a code that is no text: R4's own check says so
+        return False
+    return False
 
 
 def pairs_in(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -184,7 +184,7 @@ def _test(end: Node | Literal, build: Build) -> Match | None:
 
 def _matching(wanted: Any) -> Match:
     if isinstance(wanted, str):
-        return lambda value, _: bool(value == wanted)
+        return lambda value, _: value == wanted
     return lambda value, _: is_match(value, wanted)
 
 

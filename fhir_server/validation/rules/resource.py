@@ -14,7 +14,7 @@ _NO_BUNDLE: Mapping[str, JsonObject] = {}
 
 def scope_of(resource: JsonObject, *, use_meta: bool = True) -> Scope:
     """Returns the scope of a resource that stands alone."""
-    return Scope(resource, resource, _bundle(resource, _NO_BUNDLE), use_meta=use_meta)
+    return Scope(resource, resource, _bundle(resource, _NO_BUNDLE), 0, use_meta)
 
 
 def scope_within(scope: Scope, resource: JsonObject, *, is_contained: bool) -> Scope:

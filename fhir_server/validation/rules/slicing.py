@@ -15,6 +15,8 @@ BY_URL = (("value", "url"),)
 
 Members: TypeAlias = Sequence[tuple[int, Any]]
 """Items with their index in the array."""
+Groups: TypeAlias = Sequence[Members]
+"""The members of each slice, in the order of the slices."""
 Sliced: TypeAlias = Callable[[Members, Scope], Findings | None]
 Compile: TypeAlias = Callable[[Node], Check | None]
 
@@ -80,35 +82,31 @@ def _match(node: Node, plan: Plan) -> Match | None:
 
 
 def _all_of(matches: Sequence[Match]) -> Match:
-    def match(value: Any, scope: Scope) -> bool:
-        for one in matches:  # noqa: SIM110 -- all() would cost a generator for every item
-            if not one(value, scope):
-                return False
-        return True
-
-    return match
+    if len(matches) == 2:
+        one, other = matches
+        return lambda value, scope: one(value, scope) and other(value, scope)
+    return lambda value, scope: all(match(value, scope) for match in matches)
 
 
 def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
-    is_strict = (plan.slicing.rules != "open" or plan.slicing.ordered) and not missing
-    numbered = list(enumerate(slices))
+    numbered = [(number, one.match) for number, one in enumerate(slices)]
+    is_closed = plan.slicing.rules == "closed" and not missing
+    has_order = (plan.slicing.ordered or plan.slicing.rules == "openAtEnd") and not missing
 
     def check(members: Members, scope: Scope) -> Findings | None:
-        result: Findings | None = None
         groups: list[list[tuple[int, Any]]] = [[] for _ in slices]
-        order: list[tuple[int, int | None]] = []
         for member in members:
-            number = next((n for n, one in numbered if one.match(member[1], scope)), None)
-            order.append((member[0], number))
-            if number is not None:
-                groups[number].append(member)
+            for number, match in numbered:
+                if match(member[1], scope):
+                    groups[number].append(member)
+                    break
+        result: Findings | None = None
+        if has_order or (is_closed and len(members) > sum(map(len, groups))):
+            result = _misplaced(members, groups, slices, plan)
         for one, group in zip(slices, groups, strict=True):
-            more = _group_faults(one, group, scope, plan.site)
-            if more is not None:
-                result = joined(result, more)
-        if is_strict:
-            result = joined(_misplaced(order, slices, plan), result)
-        return joined(result, _unchecked(missing, plan.site)) if missing and order else result
+            if group or one.least:
+                result = joined(result, _group_faults(one, group, scope, plan.site))
+        return joined(result, _unchecked(missing, plan.site)) if missing and members else result
 
     return check
 
@@ -138,10 +136,12 @@ def _count_fault(one: Slice, number: int, site: Site) -> Findings:
     return found("validation.slice-max", max=one.most, **names)
 
 
-def _misplaced(order: Sequence[tuple[int, int | None]], slices: Sequence[Slice], plan: Plan) -> Findings | None:
+def _misplaced(members: Members, groups: Groups, slices: Sequence[Slice], plan: Plan) -> Findings | None:
+    number_of = {index: number for number, group in enumerate(groups) for index, _ in group}
     result: Findings = []
     last, is_open = 0, False
-    for index, number in order:
+    for index, _ in members:
+        number = number_of.get(index)
         key = _fault_of_place(number, last, plan.slicing, is_open=is_open)
         if key is not None:
             name = "" if number is None else slices[number].name

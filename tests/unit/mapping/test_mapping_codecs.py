@@ -186,6 +186,8 @@ def test_a_dialects_codes_hide_the_forms_own():
 def test_an_exact_code_is_written_before_a_near_one():
     reader = CodeReader(ADR, {"a": SourceCode("1", "inexact"), "b": SourceCode("1")})
     assert reader.write("1") == "b"
+    assert reader.write("2") == "有", "an option without a code of the dialect is written in words"
+    assert reader.read("有") == Code("2", "2", "有")
 
 
 @pytest.mark.parametrize(("text", "value"), [("是", True), ("Y", True), ("1", True), ("否", False), ("０", False)])
