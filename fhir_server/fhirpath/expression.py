@@ -129,14 +129,14 @@ class Expression:
     def _compiled_predicate(self) -> Predicate:
         try:
             self._predicate = generate.predicate(self.tree, self.type or "", self.model)
-        except Unsupported:
+        except (Unsupported, RecursionError):
             self._predicate = self._evaluated_test
         return self._predicate
 
     def _compiled_extract(self) -> Extractor:
         try:
             self._extract = generate.extractor(self.tree, self.type or "", self.model)
-        except Unsupported:
+        except (Unsupported, RecursionError):
             self._extract = self._evaluated_nodes
         return self._extract
 

@@ -13,7 +13,7 @@ from fhir_server.fhirpath.units import CALENDAR
 
 MAX_LENGTH = 16_384
 """Characters in one expression; the longest of R4 has about 900."""
-MAX_DEPTH = 120
+MAX_DEPTH = 100
 """Levels of nesting, brackets and operator chains alike: keeps evaluation far below Python's recursion limit."""
 
 # loosest first, http://hl7.org/fhirpath/N1/#operator-precedence

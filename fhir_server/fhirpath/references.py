@@ -10,6 +10,8 @@ from fhir_server.fhirpath.environment import Resolve
 
 _TYPE = re.compile(r"(?:^|/)(?P<type>[A-Z][A-Za-z]+)(?:/[A-Za-z0-9\-.]{1,64}(?:/_history/[^/]+)?|\?.*)$")
 
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
+
 
 def reference_text(value: Any) -> str | None:
     """Returns the text of a Reference, canonical or uri; None for anything else."""
@@ -29,7 +31,7 @@ def target_type(value: Any) -> str | None:
     text = reference_text(value)
     found = type_in(text) if text else None
     declared = value.get("type") if found is None and type(value) is dict else None
-    return declared if isinstance(declared, str) else found
+    return declared.removeprefix(_CORE) if isinstance(declared, str) else found
 
 
 def find_target(text: str, root: JsonObject | None, resolve: Resolve | None) -> JsonObject | None:

@@ -18,6 +18,8 @@ from fhir_server.search.parse import ParsedSearch, parse_query
 from fhir_server.search.query import Query
 from fhir_server.store.contract import Cursor, Page, StoredVersion
 
+FORM = "application/x-www-form-urlencoded"
+
 PAGE = "_page"
 """Name of the page token in a `next` link."""
 
@@ -53,9 +55,9 @@ async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> Fhir
         UnsupportedMedia: the body is no `application/x-www-form-urlencoded`.
     """
     media = (request.header("content-type") or "").partition(";")[0].strip()
-    if request.body and media != "application/x-www-form-urlencoded":
-        raise UnsupportedMedia.of("rest.media-unsupported", found=media)
-    fields = parse_qsl(request.body.decode("utf-8"), keep_blank_values=True)
+    if request.body and media != FORM:
+        raise UnsupportedMedia.of("rest.form-needed", "Content-Type", found=media, expected=FORM)
+    fields = parse_qsl(request.body.decode("utf-8", errors="replace"), keep_blank_values=True)
     return await search(parts, replace(request, query=(*request.query, *fields), path=request.path[:1]), type_)
 
 

@@ -61,7 +61,10 @@ def _identity(of: Resident) -> JsonObject:
 
 
 def _person(rng: Random, of: Resident) -> JsonObject:
-    record: JsonObject = {"abo": pick(rng, _BLOOD) if rng.random() < 0.7 else "5", "rh": "2" if rng.random() < 0.6 else "3"}
+    record: JsonObject = {
+        "abo": pick(rng, _BLOOD) if rng.random() < 0.7 else "5",
+        "rh": "2" if rng.random() < 0.6 else "3",
+    }
     education = next((weights for age, weights in _EDUCATION_BY_AGE if of.age >= age), None)
     if education is not None:
         record["education"] = pick(rng, education)
@@ -99,7 +102,9 @@ def _history(rng: Random, of: Resident) -> JsonObject:
         "disability": [pick(rng, _DISABILITIES) if of.health.has("disabled") else "1"],
     }
     if of.age >= 20 and rng.random() < 0.08:
-        item = rng.choice(("阑尾切除术", "胆囊切除术", "白内障摘除术") if of.sex == MALE else ("剖宫产术", "阑尾切除术", "胆囊切除术"))
+        item = rng.choice(
+            ("阑尾切除术", "胆囊切除术", "白内障摘除术") if of.sex == MALE else ("剖宫产术", "阑尾切除术", "胆囊切除术")
+        )
         year = rng.randint(of.birth.year + 18, max(of.birth.year + 18, of.archived_on.year))
         record |= {"hasSurgery": "2", "surgery": [{"item": item, "date": str(year)}]}
     return record

@@ -16,7 +16,14 @@ COVERAGE_KEY, COVERAGE_ALL = 0.80, 0.60
 STATES = {"active": 88.0, "applied": 4.0, "terminated": 3.0, "expired": 4.0, "rejected": 1.0, "voided": 0.3}
 EXPIRING_SHARE, EXPIRING_WITHIN_DAYS = 0.08, 60
 _TERMS = {1: 85.0, 2: 10.0, 3: 5.0}
-_REASONS = {"moved-away": 35.0, "death": 20.0, "resident-request": 18.0, "lost-contact": 15.0, "re-sign": 10.0, "other": 2.0}
+_REASONS = {
+    "moved-away": 35.0,
+    "death": 20.0,
+    "resident-request": 18.0,
+    "lost-contact": 15.0,
+    "re-sign": 10.0,
+    "other": 2.0,
+}
 _CHANNELS = {"app-resident": 35.0, "app-doctor": 30.0, "web": 20.0, "paper": 10.0, "import": 5.0}
 _TIERS = {"base": 78.0, "primary": 14.0, "intermediate": 5.0, "advanced": 2.0, "private": 1.0}
 # tier: packages, total fee from and to (yuan a year), residents' own share from and to.
@@ -196,12 +203,22 @@ def _package(this: Signing, *, is_signed: bool) -> JsonObject:
     rng, health = this.rng, this.resident.health
     tier = pick(rng, _TIERS)
     packages, low, high, own_low, own_high = _PACKAGES[tier]
-    special = [p for p, groups in (("manbing", ("hypertension", "diabetes-t2")), ("doudi", ("low-income", "destitute"))) if any(map(health.has, groups))]
+    special = [
+        p
+        for p, groups in (("manbing", ("hypertension", "diabetes-t2")), ("doudi", ("low-income", "destitute")))
+        if any(map(health.has, groups))
+    ]
     own = rng.randint(own_low // 5, own_high // 5) * 5
     total = max(rng.randint(low // 10, high // 10) * 10, own + _PUBLIC_HEALTH + _GOVERNMENT)
     fees = {"feeTotal": total, "feeInsurance": total - own - _PUBLIC_HEALTH - _GOVERNMENT}
     fees |= {"feePublicHealth": _PUBLIC_HEALTH, "feeGovernment": _GOVERNMENT, "feeSelf": own}
-    kind = "private-doctor" if tier == "private" else "family" if this.resident.home.size > 1 and rng.random() < 0.75 else "individual"
+    kind = (
+        "private-doctor"
+        if tier == "private"
+        else "family"
+        if this.resident.home.size > 1 and rng.random() < 0.75
+        else "individual"
+    )
     return {
         "contractType": kind,
         "packages": [*packages, *special],

@@ -36,35 +36,43 @@ class Planted:
     values: JsonObject
 
 
-def _ends_early(record: JsonObject, as_of: date) -> JsonObject:
+def _pressure_order(record: JsonObject, as_of: date) -> JsonObject:
+    return {"sbp": 78, "dbp": 132}
+
+
+def _contract_dates(record: JsonObject, as_of: date) -> JsonObject:
     return {"endDate": days_after(date.fromisoformat(record["startDate"]), -30).isoformat()}
 
 
-_NOBODY = f"{TOWN}99900001"
+def _unknown_code(record: JsonObject, as_of: date) -> JsonObject:
+    return {"gender": "7"}
+
+
+def _nothing(record: JsonObject, as_of: date) -> JsonObject:
+    return {}
+
+
+def _impossible_date(record: JsonObject, as_of: date) -> JsonObject:
+    return {"visitDate": f"{as_of.year}-02-30"}
+
+
+def _missing_resident(record: JsonObject, as_of: date) -> JsonObject:
+    nobody = f"{TOWN}99900001"
+    return {"residentNo": nobody, "signerNo": nobody}
+
+
+def _resident_left_out(record: JsonObject, as_of: date) -> JsonObject:
+    return {"residentNo": None, "recordNo": None}
+
+
 FAULTS = (
-    Fault("pressure-order", "htn-followup", "bp-1", lambda record, as_of: {"sbp": 78, "dbp": 132}),
-    Fault("contract-dates", "contract", "fdc-1", _ends_early),
-    Fault("unknown-code", "personal-info", "mapping.code-refused", lambda record, as_of: {"gender": "7"}),
-    Fault("shifted-columns", "personal-info", "mapping.shifted-columns", lambda record, as_of: {}, is_shifted=True),
-    Fault(
-        "impossible-date",
-        "htn-followup",
-        "mapping.no-such-day",
-        lambda record, as_of: {"visitDate": f"{as_of.year}-02-30"},
-    ),
-    Fault(
-        "missing-resident",
-        "contract",
-        "load.owner-missing",
-        lambda record, as_of: {"residentNo": _NOBODY, "signerNo": _NOBODY},
-        stage="load",
-    ),
-    Fault(
-        "resident-left-out",
-        "htn-followup",
-        "mapping.required",
-        lambda record, as_of: {"residentNo": None, "recordNo": None},
-    ),
+    Fault("pressure-order", "htn-followup", "bp-1", _pressure_order),
+    Fault("contract-dates", "contract", "fdc-1", _contract_dates),
+    Fault("unknown-code", "personal-info", "mapping.code-refused", _unknown_code),
+    Fault("shifted-columns", "personal-info", "mapping.shifted-columns", _nothing, is_shifted=True),
+    Fault("impossible-date", "htn-followup", "mapping.no-such-day", _impossible_date),
+    Fault("missing-resident", "contract", "load.owner-missing", _missing_resident, stage="load"),
+    Fault("resident-left-out", "htn-followup", "mapping.required", _resident_left_out),
 )
 # Lines of groups stay out: a planted row is one row in one file.
 _LEFT_OUT = {"htn-followup": ("drugs",), "personal-info": ("idCard", "surgery"), "contract": ("idCard",)}

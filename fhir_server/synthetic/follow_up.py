@@ -29,7 +29,11 @@ _DRUGS = (
     ("氢氯噻嗪片", "4", "12.5", "mg", 1),
     ("美托洛尔缓释片", "5", "47.5", "mg", 1),
 )
-_OTHER_FIRST = (("硝苯地平控释片", "1", "30", "mg", 1), ("依那普利片", "2", "10", "mg", 2), ("厄贝沙坦片", "3", "150", "mg", 1))
+_OTHER_FIRST = (
+    ("硝苯地平控释片", "1", "30", "mg", 1),
+    ("依那普利片", "2", "10", "mg", 2),
+    ("厄贝沙坦片", "3", "150", "mg", 1),
+)
 _MOST_DRUGS = 4
 _WELL_MANAGED, _ON_TARGET_WELL, _ON_TARGET_POORLY, _GAIN_PER_DRUG = 0.55, 0.85, 0.22, 0.10
 _LOST_SHARE = 0.012
@@ -124,7 +128,12 @@ def _visit(rng: Random, patient: _Patient, course: _Course, day: date) -> tuple[
         "adr": "2" if class_ == ADVERSE_REACTION else "1",
         "visitEffect": "1",
     }
-    record |= _body(rng, patient) | _habits(rng, patient) | _medication(rng, course, class_) | _referral(course, class_, pressure)
+    record |= (
+        _body(rng, patient)
+        | _habits(rng, patient)
+        | _medication(rng, course, class_)
+        | _referral(course, class_, pressure)
+    )
     if class_ == UNSATISFIED:
         course.drugs = min(course.drugs + 1, _MOST_DRUGS)
     return record, wait

@@ -1,11 +1,9 @@
-"""What one source system makes of a neutral record: its own states, its own history lines, displays where it has no code. See docs/decisions/0002-mapping-language.md."""
+"""What a source system makes of a neutral record: its own states and channels, past history as lines. See docs/decisions/0002-mapping-language.md."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from fhir_server.fhir.shapes import JsonObject
-from fhir_server.mapping.codecs.codes import CodeReader
-from fhir_server.mapping.dialect import Column, Dialect
+from fhir_server.mapping.dialect import Dialect
 
 # The county database has signed (1), dissolved (2), renewed (3) and waiting (4): an expired contract is a signed one whose
 # last day has passed, a voided one is dissolved with the reason 发票作废. A refused application leaves no row.
@@ -21,39 +19,9 @@ _COUNTY_HISTORY = (
 
 
 def recorded(dialect: Dialect, record: JsonObject) -> JsonObject | None:
-    """Returns a form record as a source system would hold it, or None when it would not hold it at all.
-
-    Codes without counterpart in the dialect become the display text of their option, which every dialect reads.
-    """
+    """Returns a form record as a source system would hold it, or None when it would not hold it at all."""
     adapt = _ADAPTED.get((dialect.name, dialect.form.name))
-    adapted = record if adapt is None else adapt(record)
-    if adapted is None:
-        return None
-    spelled = dict(adapted)
-    for table in dialect.tables:
-        if not table.group:
-            spelled = _spelled(spelled, table.columns.values())
-        elif table.group in adapted:
-            spelled[table.group] = [_spelled(line, table.columns.values()) for line in adapted[table.group]]
-    return spelled
-
-
-def _spelled(values: JsonObject, columns: Iterable[Column]) -> JsonObject:
-    changed: JsonObject = {}
-    for column in columns:
-        for target in column.targets:
-            name = target.field.name
-            if target.codes is not None and target.codes.own and not target.line and name in values:
-                changed[name] = _spelled_code(target.codes, values[name])
-    return values | changed
-
-
-def _spelled_code(codes: CodeReader, value: Any) -> Any:
-    if isinstance(value, list):
-        return [_spelled_code(codes, item) for item in value]
-    option = codes.field.options.get(value)
-    is_known = option is None or any(meant.to == value for meant in codes.own.values())
-    return value if is_known or option is None else option.display
+    return record if adapt is None else adapt(record)
 
 
 def _county_contract(record: JsonObject) -> JsonObject | None:

@@ -161,7 +161,13 @@ def _sender(institution: str, name: str, doctor: Staff) -> JsonObject:
 
 
 def _illness(of: Resident, complaint: Complaint) -> JsonObject:
-    known = {"hypertension": "高血压", "diabetes-t2": "2型糖尿病", "chd": "冠心病", "stroke": "脑卒中", "copd": "慢阻肺"}
+    known = {
+        "hypertension": "高血压",
+        "diabetes-t2": "2型糖尿病",
+        "chd": "冠心病",
+        "stroke": "脑卒中",
+        "copd": "慢阻肺",
+    }
     past = "、".join(known[g] for g in of.health.groups if g in known)
     return {
         "impression": complaint.impression,

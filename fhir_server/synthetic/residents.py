@@ -87,16 +87,19 @@ def settle(settlement: Settlement, households: Sequence[Sequence[Member]]) -> tu
     spoilt = _spoilt_positions(settlement.rng, [m.body for members in households for m in members])
     residents: list[Resident] = []
     told: list[SpoiltNumber] = []
-    serials = dict.fromkeys((team.code for team in settlement.teams), 0)
+    inhabitants = dict.fromkeys((team.code for team in settlement.teams), 0)
     for position, members in enumerate(households):
         team = settlement.teams[position % len(settlement.teams)]
-        home = _home(settlement, team, position // len(settlement.teams) + 1, members, serials[team.code] + 1)
-        for n, member in enumerate(members):
-            serials[team.code] += 1
+        first = inhabitants[team.code] + 1
+        inhabitants[team.code] += len(members)
+        home = _home(settlement, team, position // len(settlement.teams) + 1, members, first)
+        for number, member in enumerate(members, first):
             way = spoilt.get(len(residents))
-            residents.append(_resident(settlement, home, member, serials[team.code], way, is_head=n == 0))
-            if way is not None:
-                told.append(SpoiltNumber(residents[-1].number, way.kind, way.finding))
+            id_card = (way.issue if way else NumberOffice.citizen)(
+                settlement.office, member.body.sex, member.body.birth
+            )
+            residents.append(_resident(settlement, home, member, f"{team.villages[0].code}{number:05d}", id_card))
+            told += [SpoiltNumber(residents[-1].number, way.kind, way.finding)] if way else []
     return residents, told
 
 
@@ -124,21 +127,19 @@ def _home(settlement: Settlement, team: Team, serial: int, members: Sequence[Mem
     return Home(number, family, address, team, record, name, phone, ethnicity, len(members), living)
 
 
-def _resident(
-    settlement: Settlement, home: Home, member: Member, serial: int, spoilt: Spoilt | None, *, is_head: bool
-) -> Resident:
+def _resident(settlement: Settlement, home: Home, member: Member, number: str, id_card: str) -> Resident:
     rng, body = settlement.rng, member.body
-    issue = spoilt.issue if spoilt is not None else NumberOffice.citizen
-    has_phone = is_head or 14 <= body.age < 78
+    is_head = number == home.head_number
+    has_own_phone = not is_head and 14 <= body.age < 78 and rng.random() < 0.7
     return Resident(
-        f"{home.team.villages[0].code}{serial:05d}",
+        number,
         home.head_name if is_head else _name(rng, home, member),
         body.sex,
         body.birth,
         age_on(body.birth, settlement.as_of),
-        issue(settlement.office, body.sex, body.birth),
+        id_card,
         member.relation,
-        home.phone if is_head or not has_phone or rng.random() < 0.3 else settlement.office.phone(),
+        settlement.office.phone() if has_own_phone else home.phone,
         home,
         draw_health(rng, body, as_of=settlement.as_of),
         _archived_on(rng, body.birth, settlement.as_of),

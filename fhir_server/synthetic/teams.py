@@ -91,8 +91,16 @@ def build_teams(rng: Random, office: NumberOffice, *, villages: Sequence[Village
 
 def _team(hiring: _Hiring, village: Village, number: int, specialists: Sequence[Staff]) -> Team:
     rng = hiring.rng
-    members = [hiring.hire("family-doctor", CENTRE), hiring.hire("nurse", CENTRE), hiring.hire("village-doctor", village.clinic)]
-    for post, institution, share in (("public-health", CENTRE, 0.7), ("nurse", CENTRE, 0.3), ("village-doctor", village.clinic, 0.2)):
+    members = [
+        hiring.hire("family-doctor", CENTRE),
+        hiring.hire("nurse", CENTRE),
+        hiring.hire("village-doctor", village.clinic),
+    ]
+    for post, institution, share in (
+        ("public-health", CENTRE, 0.7),
+        ("nurse", CENTRE, 0.3),
+        ("village-doctor", village.clinic, 0.2),
+    ):
         if rng.random() < share:
             members.append(hiring.hire(post, institution))
     if rng.random() < 0.4 or number == 1:

@@ -1,33 +1,30 @@
-"""Form records -> source files of a dialect, with a manifest in load order. See docs/decisions/0002-mapping-language.md."""
+"""A population as source files of a dialect, with a manifest in load order. https://www.rfc-editor.org/rfc/rfc4180, rfc8259."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping import Mappings
-from fhir_server.mapping.dialect import Dialect, Table
-from fhir_server.mapping.writing import to_source
 from fhir_server.synthetic.draws import stream
-from fhir_server.synthetic.faults import Fault, Planted, plant
+from fhir_server.synthetic.faults import Planted, plant
 from fhir_server.synthetic.population import Population
-from fhir_server.synthetic.recording import recorded
+from fhir_server.synthetic.table_rows import Entry, TableRows, rows_by_table
 
 MANIFEST = "manifest.json"
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030")
-FORMATS = ("csv", "json")
 # Files of paper forms are called as the form is printed.
 _FILE_NAMES = {"居民": "个人基本信息表", "高血压随访": "高血压患者随访服务记录表", "转诊": "双向转诊"}
-_JSON_SHIFT_RULE = "mapping.json-row"
 _LOST_CELL = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where and how files are written: one of `ENCODINGS`, one of `FORMATS`, and how many broken rows are planted."""
+    """Where and how files are written: `encoding` is one of `ENCODINGS`, `format` one of `FORMATS`."""
 
     folder: Path
     dialect: str
@@ -36,46 +33,18 @@ class Output:
     bad_rows: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    cells: JsonObject
-    fault: Fault | None = None
+def write_population(population: Population, output: Output, *, mappings: Mappings) -> JsonObject:
+    """Writes one file a table and `manifest.json`; returns the manifest. The same arguments give the same bytes.
 
-
-@dataclass(frozen=True, slots=True)
-class _TableRows:
-    """The rows of one table of a form."""
-
-    table: Table
-    rows: list[_Row] = field(default_factory=list)
-
-    def columns(self) -> list[str]:
-        """Columns that the table needs, or that hold something and say nothing that an earlier one says already."""
-        filled = {name for row in self.rows for name, text in row.cells.items() if text}
-        found: list[str] = []
-        told: set[str] = set()
-        for name, column in self.table.columns.items():
-            places = {target.place for target in column.targets}
-            is_new = bool(places - told) or name in self.table.parent
-            if name in self.table.needs or (name in filled and is_new):
-                found.append(name)
-                told |= places
-        return found
-
-
-def write_population(population: Population, output: Output, mappings: Mappings) -> JsonObject:
-    """Writes one file a table, in load order, and `manifest.json`; returns the manifest.
-
-    The manifest has `dialect`, `seed`, `residents`, `asOf`, `files` (form, paths, encoding, rows), `planted` (file, row as
-    a spreadsheet counts or the position in a JSON array, kind, rule, stage) and `spoilt` (residents whose citizen numbers
-    are recorded badly). The same population and output give the same bytes.
+    The manifest has `dialect`, `seed`, `residents`, `asOf`, `files` in load order (form, paths, encoding, rows), `planted`
+    (file, row as findings count it, kind, rule, stage) and `spoilt` (residents whose citizen number is recorded badly).
 
     Raises:
         NotFound: the dialect does not write one of the forms.
         OSError: the folder cannot be written.
     """
     output.folder.mkdir(parents=True, exist_ok=True)
-    planted = plant(stream(population.seed, "faults"), population, count=output.bad_rows) if output.bad_rows else []
+    planted = plant(stream(population.seed, "faults"), population, count=output.bad_rows)
     manifest: JsonObject = {
         "dialect": output.dialect,
         "seed": population.seed,
@@ -86,54 +55,90 @@ def write_population(population: Population, output: Output, mappings: Mappings)
         "spoilt": [{"residentNo": s.number, "kind": s.kind, "rule": s.finding} for s in population.spoilt],
     }
     for form, records in population.records.items():
-        dialect = _one_table_for_all(mappings.mapper(form, output.dialect).dialect)
-        entries = list(_entries(records, [p for p in planted if p.fault.form == form]))
-        written = [_write(rows, output) for rows in _tables(dialect, entries, output) if rows.rows]
-        if written:
-            paths, numbers = [path for path, _, _ in written], [count for _, count, _ in written]
-            manifest["files"].append({"form": form, "paths": paths, "encoding": output.encoding, "rows": numbers})
-        manifest["planted"] += [found for _, _, faults in written for found in faults]
-    text = json.dumps(manifest, ensure_ascii=False, indent=2)
-    (output.folder / MANIFEST).write_bytes(f"{text}\n".encode())
+        dialect = mappings.mapper(form, output.dialect).dialect
+        entries = _entries(records, [p for p in planted if p.fault.form == form])
+        tables = [t for t in rows_by_table(dialect, entries).values() if t.rows]
+        _write_form(form, tables, output, manifest)
+    _write_file(output.folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", "utf-8")
     return manifest
 
 
-def _one_table_for_all(dialect: Dialect) -> Dialect:
-    """The dialect with a single record table, where one of several takes every record (it has no constants)."""
-    records = [t for t in dialect.tables if not t.group]
-    general = [t for t in records if not t.constants]
-    if len(records) == 1 or not general:
-        return dialect
-    return replace(dialect, tables=(general[-1], *(t for t in dialect.tables if t.group)))
+def _entries(records: Sequence[JsonObject], planted: Sequence[Planted]) -> Iterator[Entry]:
+    """The records with the broken ones among them."""
+    at: dict[int, list[Entry]] = {}
+    for broken in planted:
+        at.setdefault(broken.position, []).append((broken.values, broken.fault))
+    for position, record in enumerate(records):
+        yield from at.get(position, ())
+        yield record, None
+    yield from at.get(len(records), ())
 
 
-def _entries(records: Sequence[JsonObject], planted: Sequence[Planted]) -> Iterator[tuple[JsonObject, Fault | None]]:
-    for position in range(len(records) + 1):
-        yield from ((p.values, p.fault) for p in planted if p.position == position)
-        if position < len(records):
-            yield records[position], None
+def _write_form(form: str, tables: Sequence[TableRows], output: Output, manifest: JsonObject) -> None:
+    """Writes the files of one form, and tells them and what is wrong in them in the manifest."""
+    if not tables:
+        return
+    how = FORMATS[output.format]
+    by_name = {t.table.name: t for t in tables}
+    written = [t for t in tables if how.has_line_files or not t.table.group]
+    paths = [f"{_FILE_NAMES.get(t.table.name, t.table.name)}.{output.format}" for t in written]
+    for path, rows in zip(paths, written, strict=True):
+        _write_file(output.folder / path, how.text_of(rows, by_name), output.encoding)
+        manifest["planted"] += _faults(rows, path, how)
+    numbers = [len(t.rows) for t in written]
+    manifest["files"].append({"form": form, "paths": paths, "encoding": output.encoding, "rows": numbers})
 
 
-def _tables(dialect: Dialect, entries: Sequence[tuple[JsonObject, Fault | None]], output: Output) -> list[_TableRows]:
-    """The rows of every table; in JSON the lines of a record stand inside it."""
-    found = {table.name: _TableRows(table) for table in dialect.tables}
-    for values, fault in entries:
-        record = recorded(dialect, values)
-        if record is None:
-            continue
-        rows = to_source(dialect, record)
-        if output.format == "json":
-            rows = _nested(found, rows)
-        for name, cells in rows.items():
-            found[name].rows.extend(_Row(row, fault) for row in cells)
-    return list(found.values())
+def _write_file(path: Path, text: str, encoding: str) -> None:
+    path.write_bytes(text.encode(encoding))
 
 
-def _nested(tables: dict[str, _TableRows], rows: dict[str, list[dict[str, str]]]) -> dict[str, list[JsonObject]]:
-    name = next(name for name in rows if not tables[name].table.group)
-    return {name: []}
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """One way to write rows: `first_row` is the number that findings give the first of them."""
+
+    text_of: Callable[[TableRows, Mapping[str, TableRows]], str]
+    first_row: int
+    shift_rule: str
+    has_line_files: bool
 
 
-def _write(rows: _TableRows, output: Output) -> tuple[str, int, list[JsonObject]]:
-    path = f"{_FILE_NAMES.get(rows.table.name, rows.table.name)}.{output.format}"
-    return path, 0, []
+def _faults(rows: TableRows, path: str, how: _Format) -> Iterator[JsonObject]:
+    for number, row in enumerate(rows.rows, how.first_row):
+        if row.fault is not None:
+            rule = how.shift_rule if row.fault.is_shifted else row.fault.rule
+            yield {"file": path, "row": number, "kind": row.fault.kind, "rule": rule, "stage": row.fault.stage}
+
+
+def _csv_text(rows: TableRows, by_name: Mapping[str, TableRows]) -> str:
+    """Header and rows; a shifted row has lost a cell, as when a comma was deleted."""
+    columns = rows.columns()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows.rows:
+        cells = [row.cells.get(name, "") for name in columns]
+        if row.fault is not None and row.fault.is_shifted:
+            del cells[_LOST_CELL]
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def _json_text(rows: TableRows, by_name: Mapping[str, TableRows]) -> str:
+    """An array with one object a line, lines of groups inside; a shifted row is an array without its names."""
+    columns = rows.columns()
+    lines = {name: of.columns() for name, of in by_name.items() if of.table.group}
+    found = []
+    for row in rows.rows:
+        cells: dict[str, Any] = {name: row.cells.get(name, "") for name in columns}
+        for name, wanted in lines.items():
+            cells[by_name[name].table.json] = [{n: line.get(n, "") for n in wanted} for line in row.lines.get(name, ())]
+        is_shifted = row.fault is not None and row.fault.is_shifted
+        found.append(json.dumps(list(cells.values()) if is_shifted else cells, ensure_ascii=False))
+    return "[\n" + ",\n".join(found) + "\n]\n"
+
+
+FORMATS: Mapping[str, _Format] = {
+    "csv": _Format(_csv_text, 2, "mapping.shifted-columns", has_line_files=True),
+    "json": _Format(_json_text, 1, "mapping.json-row", has_line_files=False),
+}

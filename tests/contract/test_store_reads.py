@@ -32,6 +32,30 @@ async def test_read_many_keeps_the_order_and_leaves_out_what_is_not_there(store)
         assert await snapshot.read_many([]) == ()
 
 
+async def test_reading_without_a_snapshot_gives_the_same(store):
+    await store.commit([put(key("a"))], NOW)
+    await store.commit([put(key("a"), expect=1)], later(1))
+    await store.commit([delete(key("a"), 2), put(key("b"))], later(2))
+    asked = [(key(id_), version) for id_ in ("a", "b", "none") for version in (None, 1, 2, 3, 4)]
+    without = [await store.read(of, version) for of, version in [*asked, (key("a", "Basic"), None)]]
+    async with store.snapshot() as snapshot:
+        assert without == [await snapshot.read(of, version) for of, version in [*asked, (key("a", "Basic"), None)]]
+    assert sum(one is not None for one in without) == 6
+
+
+async def test_a_time_limit_ends_with_the_read_that_it_was_for(store):
+    """Opening a snapshot is work too, and must not be stopped by the limit of the search before it."""
+    await fill(store, 10)
+    async with store.snapshot() as snapshot:
+        await snapshot.search(Query(TYPE, (), BY_ID))
+    await asyncio.sleep(0.01)
+    for _ in range(4000):
+        async with store.snapshot() as snapshot:
+            assert snapshot.moment == 1
+    for _ in range(4000):
+        assert await store.read(key("r00001")) is not None
+
+
 async def test_read_many_takes_thousands_of_keys(store):
     await fill(store, 3000)
     async with store.snapshot() as snapshot:

@@ -246,3 +246,5 @@ async def test_closing_finishes_what_was_asked_before_and_refuses_the_rest(store
     with pytest.raises(StoreUnavailable):
         async with store.snapshot():
             pass
+    with pytest.raises(StoreUnavailable):
+        await store.read(A)

@@ -138,7 +138,7 @@ def test_search_by_post_reads_the_form(filled):
     form = {"content_type": "application/x-www-form-urlencoded"}
     assert sorted(ids_of(filled.send("POST", "Patient/_search", "name=王&_count=5".encode(), **form))) == ["p1", "p2"]
     wrong = filled.send("POST", "Patient/_search", b"{}", content_type="application/json")
-    assert keys_of(wrong) == ["rest.media-unsupported"]
+    assert (wrong.status_code, keys_of(wrong)) == (415, ["rest.form-needed"])
 
 
 def test_deleted_resources_are_not_found(filled):

@@ -51,12 +51,7 @@ def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
         Unsupported: the evaluator has to do it.
     """
     constants = navigate.Constants()
-    focus = _input(type_, model)
-    owner = type_.partition(".")[0]
-    resource = Code("r", (owner if owner in model.resources else "DomainResource",), sure=True)
-    root = Code("root", ("DomainResource",), sure=True)
-    variables = {"context": focus, "resource": resource, "rootResource": root}
-    yes, _ = logic.truth(_Transpiler(model, constants, focus, variables).code(tree))
+    yes, _ = logic.truth(_on_element(type_, model, constants).code(tree))
     source = f"def run(n, r, root, now, resolve=None):\n    return True if {yes} else False\n"
     test: Test = _defined(source, constants)
     return test
@@ -85,9 +80,7 @@ def unknown_elements(tree: syntax.Node, type_: str, model: TypeModel) -> list[tu
     """
     constants = navigate.Constants()
     try:
-        focus = _input(type_, model)
-        variables = dict.fromkeys(("context", "resource", "rootResource"), Code("n", ("DomainResource",), sure=True))
-        _Transpiler(model, constants, focus, variables).code(tree)
+        _on_element(type_, model, constants).code(tree)
     except Unsupported:
         pass
     return constants.unknown
@@ -97,6 +90,14 @@ def _input(type_: str, model: TypeModel) -> Code:
     if type_ not in model.properties and type_ not in model.primitives:
         raise Unsupported(f"the type {type_}")
     return Code("n", (type_,), sure=True)
+
+
+def _on_element(type_: str, model: TypeModel, constants: navigate.Constants) -> "_Transpiler":
+    """The transpiler of an invariant: `%resource` has the type that a backbone path starts with, if it is one."""
+    focus, owner = _input(type_, model), type_.partition(".")[0]
+    resource = Code("r", (owner if owner in model.resources else "DomainResource",), sure=True)
+    root = Code("root", ("DomainResource",), sure=True)
+    return _Transpiler(model, constants, focus, {"context": focus, "resource": resource, "rootResource": root})
 
 
 def _defined(source: str, constants: navigate.Constants) -> Any:

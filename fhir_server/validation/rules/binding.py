@@ -15,7 +15,8 @@ from fhir_server.validation.site import Build, Check, Scope, Site
 
 PLAIN = frozenset({"code", "string", "uri", "url", "canonical", "id"})
 CODED = frozenset({"Coding", "CodeableConcept", "Quantity"})
-CHECKED = ("required", "extensible")
+CHECKED = {"required": "validation.binding-required", "extensible": "validation.binding-extensible"}
+"""The strengths that are checked, and the finding of each."""
 
 
 def build_binding(site: Site, build: Build) -> Check | None:
@@ -50,7 +51,7 @@ def _wrong(strength: str, value_set: str) -> Callable[[str], Findings]:
     severity = Severity.ERROR if strength == "required" else Severity.WARNING
 
     def wrong(value: str) -> Findings:
-        return [Finding(f"validation.binding-{strength}", {"value": shown(value), "valueSet": value_set}, severity)]
+        return [Finding(CHECKED[strength], {"value": shown(value), "valueSet": value_set}, severity)]
 
     return wrong
 

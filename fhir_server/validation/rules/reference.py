@@ -6,7 +6,7 @@ The type of a target is known when it is contained, in the same Bundle, named by
 from collections.abc import Mapping
 from typing import Any
 
-from fhir_server.fhir.references import ReferenceKind, parse_reference
+from fhir_server.fhir.references import parse_reference
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.report import Findings, at, found, joined, listing, shown, warned
 from fhir_server.validation.rules.invariant import failed
@@ -103,15 +103,7 @@ def resolve(text: str, scope: Scope) -> JsonObject | None:
     """Returns the contained resource or the Bundle entry that a reference text points at, or None."""
     if text[:1] == "#":
         return scope.root if text == "#" else contained_by_id(scope.root, text[1:])
-    if not scope.bundle:
-        return None
-    return scope.bundle.get(text) or scope.bundle.get(_key(text))
-
-
-def _key(text: str) -> str:
-    parsed = parse_reference(text)
-    restful = parsed.kind in (ReferenceKind.LOCAL, ReferenceKind.REMOTE)
-    return f"{parsed.type}/{parsed.id}" if restful and not parsed.base else text
+    return scope.bundle.get(text.partition("/_history/")[0]) if scope.bundle else None
 
 
 def contained_by_id(root: Mapping[str, Any], id_: str) -> JsonObject | None:

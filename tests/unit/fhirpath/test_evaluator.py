@@ -34,7 +34,7 @@ PATIENT = {
 }
 
 
-def run(text, focus=PATIENT, **environment):
+def run(text, focus=PATIENT, **environment: object):
     return compile(text).evaluate(focus, now=NOW, **environment)
 
 

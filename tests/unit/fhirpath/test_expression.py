@@ -24,7 +24,7 @@ OBSERVATION = {
 }
 
 
-def nodes(text, resource, **given):
+def nodes(text, resource, **given: object):
     return compile(text, resource["resourceType"]).nodes(resource, **given)
 
 
@@ -52,7 +52,7 @@ def test_nodes_come_with_their_concrete_types(text, resource, wanted):
 
 def test_nodes_ask_the_resolver_before_the_text_of_a_reference():
     text = "Observation.subject.where(resolve() is Group)"
-    assert nodes(text, OBSERVATION, resolve=lambda reference: {"resourceType": "Group"}) == [
+    assert nodes(text, OBSERVATION, resolve=lambda _: {"resourceType": "Group"}) == [
         (OBSERVATION["subject"], "Reference")
     ]
 

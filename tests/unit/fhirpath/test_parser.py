@@ -11,7 +11,7 @@ from fhir_server.fhirpath.syntax import Binary, Call, Empty, Item, Literal, Memb
 from fhir_server.fhirpath.temporal import Temporal
 
 
-def shape(node):
+def shape(node):  # noqa: PLR0911 - one case a kind of node
     """The tree as nested operators, without offsets."""
     match node:
         case Binary():

@@ -25,6 +25,7 @@ def test_type_is_read_from_the_text(text, wanted):
 def test_type_of_the_target_is_the_text_then_the_declared_type():
     assert target_type({"reference": "Patient/1", "type": "Group"}) == "Patient"
     assert target_type({"reference": "urn:uuid:1", "type": "Group"}) == "Group"
+    assert target_type({"type": "http://hl7.org/fhir/StructureDefinition/Group"}) == "Group"
     assert target_type({"display": "x"}) is None
     assert target_type({"type": ["x"]}) is None
 

@@ -100,8 +100,8 @@ def test_text_of_an_expression_stays_text(text):
 
 
 def test_deeply_nested_expression_falls_back_instead_of_failing():
-    text = "name" + ".where(true" * 50 + ")" * 50 + ".exists()"
+    text = "name" + ".where(true" * 45 + ")" * 45 + ".exists()"
     patient = {"resourceType": "Patient", "name": [{"text": "x"}]}
     assert compile(text, "Patient").test(patient, patient, patient) is True
-    deep = "(" * 110 + "true" + ")" * 110
+    deep = "(" * 95 + "true" + ")" * 95
     assert compile(deep, "Patient").test(patient, patient, patient) is True
