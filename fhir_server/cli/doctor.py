@@ -37,12 +37,10 @@ def _python(settings: Settings) -> str:
 
 
 def _sqlite(settings: Settings) -> str:
-    import apsw
+    from fhir_server.store.sqlite.open import check_library, library_version
 
-    from fhir_server.store.sqlite.open import check_library
-
-    check_library(apsw.sqlite_lib_version())
-    return f"{apsw.sqlite_lib_version()} (apsw)"
+    check_library(library_version())
+    return f"{library_version()} (apsw)"
 
 
 def _definitions(settings: Settings) -> str:

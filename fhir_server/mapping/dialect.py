@@ -120,11 +120,14 @@ def read_dialect(folder: Path, form: Form) -> Dialect:
 
 
 def spelling_keys(name: str, *, is_folded: bool) -> Iterator[str]:
-    """Yields how a column name is compared, the strictest first: folded names then once more without a trailing unit."""
+    """Yields how a column name is compared, the strictest first: folded names then once more without a trailing unit.
+
+    The forms mark optional items with an asterisk, which is no part of a folded name.
+    """
     if not is_folded:
         yield name.strip()
         return
-    key = re.sub(r"\s+", "", folded(name)).casefold()
+    key = re.sub(r"\s+", "", folded(name)).casefold().rstrip("*")
     yield key
     bare = re.sub(r"\([^()]*\)$", "", key)
     if bare and bare != key:

@@ -36,9 +36,9 @@ def _county_contract(record: JsonObject) -> JsonObject | None:
 
 
 def _county_archive(record: JsonObject) -> JsonObject:
-    lines = [_line("02", d["disease"], diagnosed=d.get("diagnosed")) for d in record["diseases"]]
+    lines = [_line("02", d["disease"], diagnosed=d.get("diagnosed")) for d in record.get("diseases", ())]
     for field, kind, says_none in _COUNTY_HISTORY:
-        lines += [_line(kind, answer) for answer in record[field] if says_none or answer != "1"]
+        lines += [_line(kind, answer) for answer in record.get(field, ()) if says_none or answer != "1"]
     lines += [{"kind": "03", "text": s["item"], "start": s["date"]} for s in record.get("surgery", ())]
     numbered = [{"lineNo": f"{record['residentNo']}-{n}"} | line for n, line in enumerate(lines, 1)]
     return record | {"history": numbered}

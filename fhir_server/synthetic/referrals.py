@@ -73,14 +73,14 @@ def referral_records(
     """
     patients = [r for r in residents if r.age >= _FROM_AGE and r.number not in fates]
     wanted = min(len(patients), max(1, round(len(residents) * _UP_SHARE)))
-    back = min(wanted, max(1, round(wanted * _DOWN_SHARE)))
-    days = sorted(rng.randint(30, 330) for _ in range(wanted))
+    returning = rng.sample(range(wanted), min(wanted, max(1, round(wanted * _DOWN_SHARE))))
+    days = sorted(days_after(as_of, -rng.randint(30, 330)) for _ in range(wanted))
     ups = [
-        _up(rng, patient, days_after(as_of, -day), f"SZ{TOWN}{number:05d}", comes_back=number <= back)
-        for number, (patient, day) in enumerate(zip(_ill_ones(rng, patients, wanted), reversed(days), strict=True), 1)
+        _up(rng, patient, day, f"SZ{TOWN}{n + 1:05d}", comes_back=n in returning)
+        for n, (patient, day) in enumerate(zip(_ill_ones(rng, patients, wanted), days, strict=True))
     ]
     specialists = [m for team in teams for m in team.members if m.institution == HOSPITAL]
-    downs = [_down(rng, up, f"XZ{TOWN}{n:05d}", rng.choice(specialists)) for n, up in enumerate(ups[:back], 1)]
+    downs = [_down(rng, ups[n], f"XZ{TOWN}{n + 1:05d}", rng.choice(specialists)) for n in sorted(returning)]
     return [record for record, _, _ in ups] + downs
 
 

@@ -85,9 +85,15 @@ def patient_schema(model: Any) -> dict[str, Any]:
 
     def of(type_: str) -> dict[str, Any]:
         fields = {k: reference(p.type) for k, p in model.properties[type_].items()}
-        fields = {k: {"type": "array", "items": v} if model.properties[type_][k].is_array else v for k, v in fields.items()}
+        fields = {
+            k: {"type": "array", "items": v} if model.properties[type_][k].is_array else v for k, v in fields.items()
+        }
         siblings = {f"_{k}": {} for k, p in model.properties[type_].items() if p.type in model.primitives}
-        return {"type": "object", "properties": {**fields, **siblings, "resourceType": {}}, "additionalProperties": False}
+        return {
+            "type": "object",
+            "properties": {**fields, **siblings, "resourceType": {}},
+            "additionalProperties": False,
+        }
 
     return {"$ref": "#/$defs/Patient", "$defs": {type_: of(type_) for type_ in model.properties}}
 

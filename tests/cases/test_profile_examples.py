@@ -1,7 +1,7 @@
 """The examples of our packages: valid ones have no errors, invalid ones exactly the findings written beside them.
 
-    profiles/<package>/examples/valid/<x>.json     no error; warnings only as listed in <x>.issues.json
-    profiles/<package>/examples/invalid/<x>.json   the (key, path, severity) set of <x>.issues.json, warnings included
+profiles/<package>/examples/valid/<x>.json     no error; warnings only as listed in <x>.issues.json
+profiles/<package>/examples/invalid/<x>.json   the (key, path, severity) set of <x>.issues.json, warnings included
 """
 
 import json
@@ -70,7 +70,9 @@ def test_a_list_of_findings_has_its_example(file):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_profile_of_a_package_has_an_example_that_names_it(package):
-    definitions = [json.loads(f.read_bytes()) for f in (PROFILES / package / "definitions").glob("StructureDefinition-*.json")]
+    definitions = [
+        json.loads(f.read_bytes()) for f in (PROFILES / package / "definitions").glob("StructureDefinition-*.json")
+    ]
     wanted = {d["url"] for d in definitions if d["kind"] == "resource" and not d["abstract"]}
     used = {url for e in EXAMPLES for url in json.loads(e.read_bytes()).get("meta", {}).get("profile", ())}
     assert wanted - used == set()

@@ -50,7 +50,9 @@ def test_the_test_profiles(case):
 
 
 def test_every_finding_says_something_in_both_languages():
-    resources = [p.values[0]["resource"] for f in ("base.jsonl", "profiles.jsonl") for p in cases(f) if "resource" in p.values[0]]
+    resources = [
+        p.values[0]["resource"] for f in ("base.jsonl", "profiles.jsonl") for p in cases(f) if "resource" in p.values[0]
+    ]
     issues = [issue for resource in resources for issue in validator().check(resource)]
     assert len(issues) > 60
     assert [i.key for i in issues if re.search(r"\{\w+\}", i.text("en") + i.text("zh"))] == []

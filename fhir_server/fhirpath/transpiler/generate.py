@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -79,10 +80,8 @@ def unknown_elements(tree: syntax.Node, type_: str, model: TypeModel) -> list[tu
     An expression that is for the evaluator is checked as far as its types are known.
     """
     constants = navigate.Constants()
-    try:
+    with suppress(Unsupported):
         _on_element(type_, model, constants).code(tree)
-    except Unsupported:
-        pass
     return constants.unknown
 
 

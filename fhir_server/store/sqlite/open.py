@@ -73,6 +73,11 @@ def open_store(
     return store
 
 
+def library_version() -> str:
+    """Returns the version of the SQLite library that comes with apsw."""
+    return apsw.sqlite_lib_version()
+
+
 def check_library(version: str) -> None:
     """Refuses a SQLite library that may damage the store.
 

@@ -10,7 +10,11 @@ from fhir_server.terminology import LocalTerminology
 CS, VS, LOINC = "http://jtys.test/cs", "http://jtys.test/vs", "http://loinc.org"
 CODES = [
     {"code": "a", "display": "A", "concept": [{"code": "b", "concept": [{"code": "c"}]}, {"code": "d"}]},
-    {"code": "e", "display": "E", "property": [{"code": "subsumedBy", "valueCode": "d"}, {"code": "kind", "valueCode": "x"}]},
+    {
+        "code": "e",
+        "display": "E",
+        "property": [{"code": "subsumedBy", "valueCode": "d"}, {"code": "kind", "valueCode": "x"}],
+    },
 ]
 
 
@@ -18,8 +22,15 @@ CODES = [
 def terminology_of(tmp_path):
     """Builds a terminology that has the code system above and the value sets vs0, vs1 ... with these composes."""
 
-    def build(*composes, content="complete"):
-        system = {"resourceType": "CodeSystem", "id": "cs", "url": CS, "status": "active", "content": content, "concept": CODES}
+    def build(*composes: object, content="complete"):
+        system = {
+            "resourceType": "CodeSystem",
+            "id": "cs",
+            "url": CS,
+            "status": "active",
+            "content": content,
+            "concept": CODES,
+        }
         sets = [
             {"resourceType": "ValueSet", "id": f"vs{n}", "url": f"{VS}{n}", "status": "active", "compose": compose}
             for n, compose in enumerate(composes)
@@ -35,7 +46,7 @@ def of(codes):
     return frozenset((CS, code) for code in codes)
 
 
-def only(**include):
+def only(**include: object):
     return {"include": [include]}
 
 
@@ -113,7 +124,10 @@ def test_membership_where_only_a_part_is_known(terminology_of, system, code, ans
 
 
 def test_an_exclude_that_is_not_known_leaves_it_open(terminology_of):
-    excluded = [{"system": CS, "concept": [{"code": "b"}]}, {"system": CS, "filter": [{"property": "x", "op": "regex", "value": "."}]}]
+    excluded = [
+        {"system": CS, "concept": [{"code": "b"}]},
+        {"system": CS, "filter": [{"property": "x", "op": "regex", "value": "."}]},
+    ]
     terminology = terminology_of({"include": [{"system": CS}], "exclude": excluded})
     assert terminology.validate(f"{VS}0", CS, "b") is False
     assert terminology.validate(f"{VS}0", CS, "a") is None

@@ -17,7 +17,7 @@ def r4_validator():
     return Validator(load_definitions())
 
 
-def found_by(validator, resource, **options):
+def found_by(validator, resource, **options: object):
     """Returns the (severity, key, path) of every finding."""
     checked = json_codec.decode(json.dumps(resource).encode())
     return {(str(i.severity), i.key, i.path) for i in validator.check(checked, **options)}
@@ -39,7 +39,7 @@ def check():
 def validator_of(tmp_path):
     """Builds a validator that also knows the given definitions; a profile's snapshot may be sparse."""
 
-    def build(*resources):
+    def build(*resources: object):
         for number, resource in enumerate(resources):
             (tmp_path / f"{number}.json").write_text(json.dumps(resource), "utf-8")
         return Validator(load_definitions(packages=[tmp_path]))
@@ -51,7 +51,7 @@ def validator_of(tmp_path):
 def check_profile(validator_of):
     """Returns a function that checks a resource against profiles written down in the test; the first one is asked for."""
 
-    def build(*resources):
+    def build(*resources: object):
         validator = validator_of(*resources)
         return lambda resource: found_by(validator, resource, profiles=[resources[0]["url"]])
 
@@ -62,7 +62,7 @@ def check_profile(validator_of):
 def profile():
     """Builds a StructureDefinition with a snapshot of the root and the given elements."""
 
-    def build(type_, *elements, name="p", **more):
+    def build(type_, *elements: object, name="p", **more: object):
         root = {"id": type_, "path": type_, "min": 0, "max": "*"}
         full = [{"path": _path(e["id"]), "min": 0, "max": "*", **e} for e in elements]
         return {

@@ -7,7 +7,7 @@ PATIENT = {"resourceType": "Patient"}
 FIRST = "Patient.extension[0]"
 
 
-def extended(*extensions, **more):
+def extended(*extensions: object, **more: object):
     return {**PATIENT, "extension": list(extensions), **more}
 
 
@@ -31,7 +31,10 @@ def test_a_relative_url_is_for_parts_only(check):
     [
         ({"valueDateTime": "2020-01-01T00:00:00Z"}, set()),
         ({"valueString": "x"}, {("error", "validation.choice-type", "Patient.birthDate.extension[0]")}),
-        ({"valueDateTime": "x"}, {("error", "validation.primitive-format", "Patient.birthDate.extension[0].value.ofType(dateTime)")}),
+        (
+            {"valueDateTime": "x"},
+            {("error", "validation.primitive-format", "Patient.birthDate.extension[0].value.ofType(dateTime)")},
+        ),
     ],
 )
 def test_a_known_extension_meets_its_definition(check, value, faults):
@@ -41,7 +44,9 @@ def test_a_known_extension_meets_its_definition(check, value, faults):
 
 def test_a_complex_extension_has_its_parts_and_no_others(check):
     url, code = f"{CORE}/patient-nationality", {"url": "code", "valueCodeableConcept": {"text": "NL"}}
-    assert check(extended({"url": url, "extension": [code, {"url": "period", "valuePeriod": {"start": "2020"}}]})) == set()
+    assert (
+        check(extended({"url": url, "extension": [code, {"url": "period", "valuePeriod": {"start": "2020"}}]})) == set()
+    )
     assert check(extended({"url": url, "extension": [{"url": "other", "valueString": "x"}]})) == {
         ("error", "validation.extension-part", f"{FIRST}.extension[0]")
     }
@@ -79,8 +84,17 @@ def test_a_profile_asks_for_an_extension_of_a_primitive(check_profile, profile):
         profile(
             "Patient",
             {"id": "Patient.birthDate", "max": "1"},
-            {"id": "Patient.birthDate.extension", "slicing": {"discriminator": [{"type": "value", "path": "url"}], "rules": "open"}},
-            {"id": "Patient.birthDate.extension:time", "sliceName": "time", "min": 1, "max": "1", "type": [{"code": "Extension", "profile": [url]}]},
+            {
+                "id": "Patient.birthDate.extension",
+                "slicing": {"discriminator": [{"type": "value", "path": "url"}], "rules": "open"},
+            },
+            {
+                "id": "Patient.birthDate.extension:time",
+                "sliceName": "time",
+                "min": 1,
+                "max": "1",
+                "type": [{"code": "Extension", "profile": [url]}],
+            },
         )
     )
     time = {"url": url, "valueDateTime": "2020-01-01T00:00:00Z"}

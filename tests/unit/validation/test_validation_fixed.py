@@ -76,7 +76,14 @@ def test_a_value_meets_fixed_pattern_length_and_limits(check_profile, profile):
             "Observation",
             {"id": "Observation.status", "min": 1, "max": "1", "fixedCode": "final"},
             {"id": "Observation.code", "min": 1, "max": "1", "patternCodeableConcept": CODE},
-            {"id": "Observation.value[x]", "max": "1", "type": [{"code": "integer"}, {"code": "string"}], "minValueInteger": 1, "maxValueInteger": 9, "maxLength": 3},
+            {
+                "id": "Observation.value[x]",
+                "max": "1",
+                "type": [{"code": "integer"}, {"code": "string"}],
+                "minValueInteger": 1,
+                "maxValueInteger": 9,
+                "maxLength": 3,
+            },
         )
     )
     sound = {"resourceType": "Observation", "status": "final", "code": CODE}
@@ -85,9 +92,15 @@ def test_a_value_meets_fixed_pattern_length_and_limits(check_profile, profile):
     assert check({**sound, "valueString": "abc"}) == set()
     assert check({**sound, "status": "amended"}) == {("error", "validation.fixed", "Observation.status")}
     assert check({**sound, "code": {"text": "x"}}) == {("error", "validation.pattern", "Observation.code")}
-    assert check({**sound, "valueInteger": 0}) == {("error", "validation.min-value", "Observation.value.ofType(integer)")}
-    assert check({**sound, "valueInteger": 10}) == {("error", "validation.max-value", "Observation.value.ofType(integer)")}
-    assert check({**sound, "valueString": "abcd"}) == {("error", "validation.max-length", "Observation.value.ofType(string)")}
+    assert check({**sound, "valueInteger": 0}) == {
+        ("error", "validation.min-value", "Observation.value.ofType(integer)")
+    }
+    assert check({**sound, "valueInteger": 10}) == {
+        ("error", "validation.max-value", "Observation.value.ofType(integer)")
+    }
+    assert check({**sound, "valueString": "abcd"}) == {
+        ("error", "validation.max-length", "Observation.value.ofType(string)")
+    }
 
 
 def test_a_fixed_true_is_not_one(check_profile, profile):

@@ -8,7 +8,7 @@ PRACTITIONER = {"resourceType": "Practitioner"}
 WRONG = ("error", "validation.reference-target", "Patient.managingOrganization")
 
 
-def managed(reference, **more):
+def managed(reference, **more: object):
     return {**PATIENT, "managingOrganization": reference, **more}
 
 
@@ -83,7 +83,10 @@ def test_a_contained_resource_nobody_points_at_is_an_error(check):
             "contained": [{**ORGANIZATION, "id": "p"}, {**ORGANIZATION, "id": "o", "partOf": {"reference": "#p"}}],
         },
         {
-            "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><a href="#o">x</a></div>'},
+            "text": {
+                "status": "generated",
+                "div": '<div xmlns="http://www.w3.org/1999/xhtml"><a href="#o">x</a></div>',
+            },
             "contained": [{**ORGANIZATION, "id": "o"}],
         },
     ],
@@ -117,7 +120,7 @@ def test_resources_within_are_checked_like_any_other(check):
     }
 
 
-def bundle(*entries):
+def bundle(*entries: object):
     return {"resourceType": "Bundle", "type": "collection", "entry": list(entries)}
 
 
@@ -140,7 +143,11 @@ def test_an_entry_is_a_root_of_its_own(check):
 
 @pytest.mark.parametrize(
     ("url", "key"),
-    [("Patient/1", "bundle-full-url"), ("https://a.b/Patient/2", "bundle-full-url-id"), ("https://a.b/Person/1", "bundle-full-url-id")],
+    [
+        ("Patient/1", "bundle-full-url"),
+        ("https://a.b/Patient/2", "bundle-full-url-id"),
+        ("https://a.b/Person/1", "bundle-full-url-id"),
+    ],
 )
 def test_a_full_url_is_absolute_and_names_its_resource(check, url, key):
     found = check(bundle({"fullUrl": url, "resource": {**PATIENT, "id": "1"}}))

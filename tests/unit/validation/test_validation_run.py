@@ -11,7 +11,7 @@ PATIENT = {"resourceType": "Patient"}
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
 
 
-def issues(validator, resource, **options):
+def issues(validator, resource, **options: object):
     return validator.check(json_codec.decode(json.dumps(resource).encode()), **options)
 
 
@@ -85,14 +85,17 @@ def test_deep_extensions_and_bundles_are_bounded_too(r4):
     assert [i.key for i in r4.check(bundle)] == ["validation.too-deep"]
 
 
-def constraint(key, expression, severity="error", **more):
+def constraint(key, expression, severity="error", **more: object):
     return {"key": key, "severity": severity, "human": f"must {key}", "expression": expression, **more}
 
 
 def test_an_invariant_speaks_both_languages(validator_of, profile):
     zh = {"url": "http://hl7.org/fhir/StructureDefinition/translation"}
     zh["extension"] = [{"url": "lang", "valueCode": "zh"}, {"url": "content", "valueString": "必须有姓"}]
-    rules = [constraint("x-1", "family.exists()", _human={"extension": [zh]}), constraint("x-2", "text.exists()", "warning")]
+    rules = [
+        constraint("x-1", "family.exists()", _human={"extension": [zh]}),
+        constraint("x-2", "text.exists()", "warning"),
+    ]
     own = profile("Patient", {"id": "Patient.name", "constraint": rules})
     first, second = issues(validator_of(own), {**PATIENT, "name": [{"given": ["a"]}]}, profiles=[own["url"]])
     assert (first.severity, first.code, first.key, first.path) == ("error", "invariant", "x-1", "Patient.name[0]")
@@ -102,7 +105,11 @@ def test_an_invariant_speaks_both_languages(validator_of, profile):
 
 
 def test_an_invariant_that_is_empty_or_raises_has_failed(check_profile, profile):
-    rules = [constraint("x-1", "birthDate > today()"), constraint("x-2", "name.given.substring(1) = 'x'"), constraint("x-3", "true")]
+    rules = [
+        constraint("x-1", "birthDate > today()"),
+        constraint("x-2", "name.given.substring(1) = 'x'"),
+        constraint("x-3", "true"),
+    ]
     own = profile("Patient")
     own["snapshot"]["element"][0]["constraint"] = rules
     found = check_profile(own)({**PATIENT, "name": [{"given": ["a", "b"]}]})
@@ -115,11 +122,19 @@ def test_an_invariant_of_a_slice_sees_its_own_element(check_profile, profile):
         profile(
             "Patient",
             {"id": "Patient.identifier", "slicing": slicing},
-            {"id": "Patient.identifier:a", "sliceName": "a", "constraint": [constraint("id-1", "value.matches('^[0-9]{3}$')")]},
+            {
+                "id": "Patient.identifier:a",
+                "sliceName": "a",
+                "constraint": [constraint("id-1", "value.matches('^[0-9]{3}$')")],
+            },
             {"id": "Patient.identifier:a.system", "fixedUri": "urn:a"},
         )
     )
-    values = [{"system": "urn:b", "value": "x"}, {"system": "urn:a", "value": "12"}, {"system": "urn:a", "value": "123"}]
+    values = [
+        {"system": "urn:b", "value": "x"},
+        {"system": "urn:a", "value": "12"},
+        {"system": "urn:a", "value": "123"},
+    ]
     assert check({**PATIENT, "identifier": values}) == {("error", "id-1", "Patient.identifier[1]")}
 
 
@@ -148,14 +163,27 @@ def test_bindings_of_r4(check, resource, found):
 
 def test_a_required_binding_of_every_coded_type(validator_of, profile):
     system, url = "http://jtys.test/cs", "http://jtys.test/vs"
-    codes = {"resourceType": "CodeSystem", "id": "cs", "url": system, "status": "active", "content": "complete", "concept": [{"code": "a"}]}
-    value_set = {"resourceType": "ValueSet", "id": "vs", "url": url, "status": "active", "compose": {"include": [{"system": system}]}}
+    codes = {
+        "resourceType": "CodeSystem",
+        "id": "cs",
+        "url": system,
+        "status": "active",
+        "content": "complete",
+        "concept": [{"code": "a"}],
+    }
+    value_set = {
+        "resourceType": "ValueSet",
+        "id": "vs",
+        "url": url,
+        "status": "active",
+        "compose": {"include": [{"system": system}]},
+    }
     types = [{"code": code} for code in ("Quantity", "CodeableConcept", "string")]
     binding = {"strength": "required", "valueSet": url}
     own = profile("Observation", {"id": "Observation.value[x]", "max": "1", "type": types, "binding": binding})
     validator = validator_of(own, codes, value_set)
 
-    def keys(**value):
+    def keys(**value: object):
         return {i.key for i in issues(validator, {**OBSERVATION, **value}, profiles=[own["url"]])}
 
     good, wrong, bad = {"system": system, "code": "a"}, {"system": system, "code": "b"}, {"validation.binding-required"}
@@ -174,9 +202,11 @@ def test_profiles_of_types_are_met(check_profile, profile):
     in_kg = profile("Quantity", {"id": "Quantity.code", "min": 1, "max": "1", "fixedCode": "kg"}, name="kg")
     place = "Observation.value.ofType(Quantity)"
 
-    def check(*profiles):
+    def check(*profiles: object):
         types = [{"code": "Quantity", "profile": [p["url"] for p in profiles]}]
-        return check_profile(profile("Observation", {"id": "Observation.value[x]", "max": "1", "type": types}), in_mg, in_kg)
+        return check_profile(
+            profile("Observation", {"id": "Observation.value[x]", "max": "1", "type": types}), in_mg, in_kg
+        )
 
     value = {**OBSERVATION, "valueQuantity": {"value": 1, "system": "urn:u", "code": "g"}}
     assert check(in_mg)(value) == {("error", "validation.fixed", f"{place}.code")}
@@ -197,7 +227,9 @@ def test_an_entry_holds_the_type_and_profile_that_are_asked(check_profile, profi
     assert found({**PATIENT, "name": [{"text": "x"}]}) == set()
     assert found({"resourceType": "Organization", "name": "x"}) == set()
     assert found(PATIENT) == {("error", "validation.cardinality-min", "Bundle.entry[0].resource")}
-    assert found({"resourceType": "Practitioner"}) == {("error", "validation.resource-type", "Bundle.entry[0].resource")}
+    assert found({"resourceType": "Practitioner"}) == {
+        ("error", "validation.resource-type", "Bundle.entry[0].resource")
+    }
 
 
 @pytest.mark.parametrize(
@@ -205,7 +237,10 @@ def test_an_entry_holds_the_type_and_profile_that_are_asked(check_profile, profi
     [
         ([{"id": "Patient.nowhere.x"}], "Patient.nowhere"),
         ([{"id": "Patient.name", "constraint": [constraint("x-1", "name.(")]}], "x-1"),
-        ([{"id": "Patient.generalPractitioner", "type": [{"code": "Reference", "targetProfile": ["http://a.b/c"]}]}], "http://a.b/c"),
+        (
+            [{"id": "Patient.generalPractitioner", "type": [{"code": "Reference", "targetProfile": ["http://a.b/c"]}]}],
+            "http://a.b/c",
+        ),
         ([{"id": "Patient.name", "type": [{"code": "HumanName", "profile": ["http://a.b/c"]}]}], "http://a.b/c"),
     ],
 )

@@ -7,7 +7,7 @@ from fhir_server.validation import ProfileError
 LOINC = "http://loinc.org"
 
 
-def sliced(rules, *discriminators, ordered=False):
+def sliced(rules, *discriminators: object, ordered=False):
     return {"discriminator": [{"type": t, "path": p} for t, p in discriminators], "rules": rules, "ordered": ordered}
 
 
@@ -24,7 +24,7 @@ def identifiers(profile, rules="open", *, ordered=False, a=None, b=None):
     )
 
 
-def patient(*systems, **more):
+def patient(*systems: object, **more: object):
     return {"resourceType": "Patient", "identifier": [{"system": f"urn:{s}", "value": "1"} for s in systems], **more}
 
 
@@ -50,7 +50,9 @@ def test_a_slice_is_needed_as_often_as_it_says(check_profile, profile):
 def test_members_meet_what_their_slice_asks(check_profile, profile):
     check = check_profile(identifiers(profile))
     members = [{"system": "urn:b"}, {"system": "urn:a"}]
-    assert check({"resourceType": "Patient", "identifier": members}) == error("cardinality-min", "Patient.identifier[1]")
+    assert check({"resourceType": "Patient", "identifier": members}) == error(
+        "cardinality-min", "Patient.identifier[1]"
+    )
 
 
 def test_a_closed_slicing_refuses_others(check_profile, profile):
@@ -84,7 +86,9 @@ def test_a_pattern_discriminator_takes_any_coding(check_profile, profile):
     base = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
     other = {"system": "urn:x", "code": "1"}
     assert check({**base, "component": [{"code": {"coding": [other, *pattern["coding"]]}}]}) == set()
-    assert check({**base, "component": [{"code": {"coding": [other]}}]}) == error("slice-closed", "Observation.component[0]")
+    assert check({**base, "component": [{"code": {"coding": [other]}}]}) == error(
+        "slice-closed", "Observation.component[0]"
+    )
 
 
 def test_a_value_discriminator_sees_into_a_pattern_above_it(check_profile, profile):
@@ -98,7 +102,9 @@ def test_a_value_discriminator_sees_into_a_pattern_above_it(check_profile, profi
     )
     base = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
     assert check({**base, "component": [{"code": {"coding": [{"code": "8480-6"}]}}]}) == set()
-    assert check({**base, "component": [{"code": {"coding": [{"code": "x"}]}}]}) == error("slice-closed", "Observation.component[0]")
+    assert check({**base, "component": [{"code": {"coding": [{"code": "x"}]}}]}) == error(
+        "slice-closed", "Observation.component[0]"
+    )
 
 
 def test_a_discriminator_passes_through_slices_of_its_path(check):
@@ -152,8 +158,18 @@ def test_a_choice_is_sliced_by_its_types(check_profile, profile):
     check = check_profile(
         profile(
             "Observation",
-            {"id": "Observation.value[x]", "max": "1", "slicing": sliced("open", ("type", "$this")), "type": [{"code": "Quantity"}, {"code": "string"}]},
-            {"id": "Observation.value[x]:valueQuantity", "sliceName": "valueQuantity", "max": "1", "type": [{"code": "Quantity"}]},
+            {
+                "id": "Observation.value[x]",
+                "max": "1",
+                "slicing": sliced("open", ("type", "$this")),
+                "type": [{"code": "Quantity"}, {"code": "string"}],
+            },
+            {
+                "id": "Observation.value[x]:valueQuantity",
+                "sliceName": "valueQuantity",
+                "max": "1",
+                "type": [{"code": "Quantity"}],
+            },
             {"id": "Observation.value[x]:valueQuantity.code", "min": 1, "max": "1", "fixedCode": "mg"},
         )
     )
@@ -162,7 +178,9 @@ def test_a_choice_is_sliced_by_its_types(check_profile, profile):
     assert check({**base, "valueString": "x"}) == set()
     assert check({**base, "valueQuantity": {"value": 1, "system": "urn:u", "code": "mg"}}) == set()
     assert check({**base, "valueQuantity": {"value": 1}}) == error("cardinality-min", place)
-    assert check({**base, "valueQuantity": {"value": 1, "system": "urn:u", "code": "kg"}}) == error("fixed", f"{place}.code")
+    assert check({**base, "valueQuantity": {"value": 1, "system": "urn:u", "code": "kg"}}) == error(
+        "fixed", f"{place}.code"
+    )
     assert check({**base, "valueInteger": 1}) == error("choice-type", "Observation")
 
 
@@ -178,7 +196,9 @@ def test_a_type_discriminator_tells_resources_in_a_bundle(check_profile, profile
     bundle = {"resourceType": "Bundle", "type": "collection"}
     assert check({**bundle, "entry": [{"resource": {"resourceType": "Patient"}}]}) == set()
     organization = {"resource": {"resourceType": "Organization", "name": "x"}}
-    assert check({**bundle, "entry": [organization]}) == error("slice-closed", "Bundle.entry[0]") | error("slice-min", "Bundle")
+    assert check({**bundle, "entry": [organization]}) == error("slice-closed", "Bundle.entry[0]") | error(
+        "slice-min", "Bundle"
+    )
 
 
 def test_a_type_discriminator_tells_references_by_their_targets(check_profile, profile):
@@ -187,7 +207,12 @@ def test_a_type_discriminator_tells_references_by_their_targets(check_profile, p
         profile(
             "Observation",
             {"id": "Observation.performer", "slicing": sliced("open", ("type", "resolve()"))},
-            {"id": "Observation.performer:who", "sliceName": "who", "max": "1", "type": [{"code": "Reference", "targetProfile": [f"{base}/Practitioner"]}]},
+            {
+                "id": "Observation.performer:who",
+                "sliceName": "who",
+                "max": "1",
+                "type": [{"code": "Reference", "targetProfile": [f"{base}/Practitioner"]}],
+            },
         )
     )
     observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
@@ -231,7 +256,9 @@ def test_a_slice_is_sliced_again(check_profile, profile):
     assert check({"resourceType": "Patient", "identifier": [old, foreign, foreign]}) == set()
 
 
-@pytest.mark.parametrize("discriminators", [(), (("value", "nowhere"),), (("value", "period"),), (("position", "$this"),)])
+@pytest.mark.parametrize(
+    "discriminators", [(), (("value", "nowhere"),), (("value", "period"),), (("position", "$this"),)]
+)
 def test_slices_that_nothing_tells_apart_are_a_mistake_of_the_profile(validator_of, profile, discriminators):
     broken = profile(
         "Patient",
@@ -244,7 +271,9 @@ def test_slices_that_nothing_tells_apart_are_a_mistake_of_the_profile(validator_
 
 def test_slices_that_could_not_be_told_apart_are_a_warning_where_they_matter(check_profile, profile):
     check = check_profile(
-        profile("Patient", {"id": "Patient.name", "slicing": sliced("open")}, {"id": "Patient.name:a", "sliceName": "a"})
+        profile(
+            "Patient", {"id": "Patient.name", "slicing": sliced("open")}, {"id": "Patient.name:a", "sliceName": "a"}
+        )
     )
     assert check({"resourceType": "Patient"}) == set()
     named = {"resourceType": "Patient", "name": [{"text": "x"}]}

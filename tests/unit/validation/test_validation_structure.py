@@ -6,7 +6,7 @@ PATIENT = {"resourceType": "Patient"}
 EXTENSION = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 
 
-def errors(**keys):
+def errors(**keys: object):
     return {("error", f"validation.{key.replace('_', '-')}", path) for key, path in keys.items()}
 
 
