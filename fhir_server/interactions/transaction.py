@@ -205,7 +205,7 @@ def _quiet(request: FhirRequest) -> FhirRequest:
     """Transactions answer with status lines alone unless the client prefers representations."""
     if "return=" in (request.header("prefer") or ""):
         return request
-    return replace(request, headers={**request.headers, "prefer": "return=minimal"})
+    return request._replace(headers={**request.headers, "prefer": "return=minimal"})
 
 
 async def _plan(this: Attempt, step: Step, draft: Draft | None) -> StoredVersion | tuple[Put | Delete, int] | None:

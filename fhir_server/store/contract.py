@@ -25,8 +25,7 @@ class Key(NamedTuple):
         return f"{self.type}/{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+class StoredVersion(NamedTuple):
     """One version of one resource. `body` is its canonical JSON with meta, or None for a deletion.
 
     `method` is what made it, `POST`, `PUT`, `PATCH` or `DELETE`; `moment` is the commit it came with.

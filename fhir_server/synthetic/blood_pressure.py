@@ -8,7 +8,6 @@ from fhir_server.synthetic.draws import near, standard
 SATISFIED, UNSATISFIED, ADVERSE_REACTION, COMPLICATION = "1", "2", "3", "4"
 EMERGENCY_SBP, EMERGENCY_DBP = 180, 110
 _CORRELATION = 0.6
-_EMERGENCY_SHARE = 0.015
 _DIGIT_PREFERENCE = 0.25
 
 
@@ -45,8 +44,6 @@ def _controlled(rng: Random) -> Pressure:
 
 
 def _uncontrolled(rng: Random) -> Pressure:
-    if rng.random() < _EMERGENCY_SHARE:
-        return Pressure(rng.randint(EMERGENCY_SBP, 204), rng.randint(96, 118))
     return _pair(rng, 152, 11, 90, 8)
 
 

@@ -35,9 +35,9 @@ _OTHER_FIRST = (
     ("厄贝沙坦片", "3", "150", "mg", 1),
 )
 _MOST_DRUGS = 4
-_WELL_MANAGED, _ON_TARGET_WELL, _ON_TARGET_POORLY, _GAIN_PER_DRUG = 0.55, 0.85, 0.22, 0.10
+_WELL_MANAGED, _ON_TARGET_WELL, _ON_TARGET_POORLY, _GAIN_PER_DRUG = 0.52, 0.90, 0.10, 0.05
 _LOST_SHARE = 0.012
-_RECHECK_DAYS = 14
+_RECHECK_DAYS, _RECHECKS = 14, 2
 _REFERRAL = {
     "consecutive": ("1", "连续两次控制不满意"),
     ADVERSE_REACTION: ("2", "药物不良反应难以控制"),
@@ -72,7 +72,8 @@ def follow_up_records(
 ) -> list[JsonObject]:
     """Returns the visits of the last twelve months to everybody on the hypertension register, by patient and day.
 
-    They are quarterly; an unsatisfactory one is repeated within two weeks, two in a row are referred.
+    They are quarterly; an unsatisfactory one is repeated within two weeks, two in a row are referred,
+    and what stays unsatisfactory after that is seen at the regular intervals again.
     """
     found: list[JsonObject] = []
     for of in residents:
@@ -118,10 +119,10 @@ def _visit(rng: Random, patient: _Patient, course: _Course, day: date) -> tuple[
     pressure = draw_pressure(rng, patient.of.age, is_controlled=rng.random() < likely)
     class_ = _class_of(rng, pressure, patient.of.age)
     course.unsatisfied = course.unsatisfied + 1 if class_ == UNSATISFIED else 0
-    wait = rng.randint(84, 95) if class_ == SATISFIED else rng.randint(10, _RECHECK_DAYS)
-    planned = wait if class_ != SATISFIED else 90
+    is_regular = class_ == SATISFIED or course.unsatisfied > _RECHECKS
+    wait = rng.randint(84, 95) if is_regular else rng.randint(10, _RECHECK_DAYS)
     record = _who_and_when(rng, patient.of, day) | {
-        "nextDate": days_after(day, planned).isoformat(),
+        "nextDate": days_after(day, 90 if is_regular else wait).isoformat(),
         "sbp": pressure.sbp,
         "dbp": pressure.dbp,
         "class": class_,

@@ -106,7 +106,7 @@ def build_households(rng: Random, bodies: Sequence[Body]) -> list[list[Member]]:
 
 
 def _siblings(rng: Random, pool: _Pool, child: Body) -> list[Body]:
-    wanted = pick(rng, {0: 0.42, 1: 0.43, 2: 0.15})
+    wanted = pick(rng, {0: 0.55, 1: 0.36, 2: 0.09})
     found = (pool.take("12", max(child.age - 7, 0), min(child.age + 7, 17)) for _ in range(wanted))
     return [body for body in found if body is not None]
 
@@ -121,7 +121,7 @@ def _family_of(rng: Random, pool: _Pool, children: list[Body]) -> Family:
         family.append(("mother", mother))
         father = pool.take(MALE, mother.age - 2, mother.age + 7)
         family += [("father", father)] if father is not None else []
-    if mother is None or rng.random() < 0.3:
+    if mother is None or rng.random() < 0.2:
         family += _grandparents(pool, eldest)
     if not family and (guardian := pool.take("12", eldest + 18, OLDEST)) is not None:
         family.append(("father" if guardian.sex == MALE else "mother", guardian))
@@ -140,13 +140,13 @@ def _couple(rng: Random, pool: _Pool, adult: Body) -> Family:
     """The adult alone, or married, and then sometimes with a grown-up child at home."""
     place, spouse_place = ("father", "mother") if adult.sex == MALE else ("mother", "father")
     family: Family = [(place, adult)]
-    if rng.random() < 0.13:
+    if rng.random() < 0.22:
         return family
     low, high = (adult.age - 6, adult.age + 2) if adult.sex == MALE else (adult.age - 2, adult.age + 6)
     spouse = pool.take(FEMALE if adult.sex == MALE else MALE, max(low, 22), high)
     family += [(spouse_place, spouse)] if spouse is not None else []
     mother_age = next((b.age for p, b in family if p == "mother"), 0)
-    if mother_age > 46 and rng.random() < 0.35:
+    if mother_age > 46 and rng.random() < 0.25:
         child = pool.take("12", 25, min(mother_age - 21, 38))
         family += [("son" if child.sex == MALE else "daughter", child)] if child is not None else []
     return family

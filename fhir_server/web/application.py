@@ -28,9 +28,7 @@ def web_application(parts: Parts) -> AsgiApp:
     endpoint = fhir_endpoint(parts)
 
     async def plain(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        is_fhir = path.startswith(PREFIX) and path[len(PREFIX) :][:1] in {"", "/"} and scope["type"] == "http"
-        await (endpoint if is_fhir else site)(scope, receive, send)
+        await (endpoint if _is_fhir(scope) else site)(scope, receive, send)
 
     compressed = GZipMiddleware(plain, minimum_size=GZIP_FROM_BYTES, compresslevel=5)
     guarded, guarded_and_compressed = _with_cors(parts, plain), _with_cors(parts, compressed)
@@ -44,10 +42,17 @@ def web_application(parts: Parts) -> AsgiApp:
                 reads_gzip = b"gzip" in value
         if from_browser:
             await (guarded_and_compressed if reads_gzip else guarded)(scope, receive, send)
+        elif reads_gzip:
+            await compressed(scope, receive, send)
         else:
-            await (compressed if reads_gzip else plain)(scope, receive, send)
+            await (endpoint if _is_fhir(scope) else site)(scope, receive, send)
 
     return application
+
+
+def _is_fhir(scope: Scope) -> bool:
+    path = scope.get("path", "")
+    return path.startswith(PREFIX) and path[len(PREFIX) :][:1] in {"", "/"} and scope["type"] == "http"
 
 
 def _with_cors(parts: Parts, application: AsgiApp) -> AsgiApp:

@@ -27,9 +27,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX = "/fhir"
-_CONTENT_TYPE = f"{JSON}; charset=utf-8".encode()
+_CONTENT_TYPE = (b"content-type", f"{JSON}; charset=utf-8".encode())
 _FORMATTING = ("_format", "_pretty")
 _NONE: dict[str, str] = {}
+_READING = frozenset({"GET", "HEAD", "DELETE"})
+"""Verbs whose body, if any, means nothing."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -47,7 +50,9 @@ def fhir_endpoint(parts: Parts) -> AsgiApp:
             formatting = {k: v for k, v in request.query if k in _FORMATTING} if request.query else _NONE
             pretty = formatting.get("_pretty") == "true"
             check_accept(request.header("accept"), formatting.get("_format"))
-            response = await dispatch(parts, await _whole(parts, request, receive))
+            if request.method not in _READING or request.query or request.path[-1:] == ("",):
+                request = await _whole(parts, request, receive)
+            response = await dispatch(parts, request)
         except FhirError as error:
             response = refusal(request, error)
         except Exception as error:  # noqa: BLE001  the one place where anything unforeseen ends
@@ -77,15 +82,12 @@ def _text_of(query_string: bytes) -> str:
 
 async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRequest:
     """Returns the request with its body, and without the parameters that are the transport's business."""
-    has_body = request.method not in ("GET", "HEAD", "DELETE")
-    if not has_body and not request.query and request.path[-1:] != ("",):
-        return request
     query = tuple(p for p in request.query if p[0] not in _FORMATTING)
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
-    body = await _body(parts, request, receive) if has_body else b""
+    body = b"" if request.method in _READING else await _body(parts, request, receive)
     if body:
         check_content_type(request.header("content-type"), is_search=path[-1:] == ("_search",))
-    return FhirRequest(request.method, path, query, request.headers, body, request.base)
+    return request._replace(path=path, query=query, body=body)
 
 
 async def _body(parts: Parts, request: FhirRequest, receive: Receive) -> bytes:
@@ -118,10 +120,10 @@ async def _answer(request: FhirRequest, response: FhirResponse, send: Send, *, p
     body = response.body
     if pretty and body:
         body = msgspec.json.format(body, indent=2)
-    headers = [(b"content-length", b"%d" % len(body))]
+    headers = _headers_of(request, response)
+    headers.append((b"content-length", b"%d" % len(body)))
     if body:
-        headers.append((b"content-type", _CONTENT_TYPE))
-    headers += _headers_of(request, response)
+        headers.append(_CONTENT_TYPE)
     if request.method == "HEAD" or response.status in (204, 304):
         body = b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

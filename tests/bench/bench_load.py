@@ -66,7 +66,9 @@ async def main(count: int) -> None:
             taken, cpu, report = await loaded(folder, "htn-followup", follow_up_rows(count), name="follow-ups")
             resources = report["resources"]
             made = sum(resources.values())
-            print(f"{what}: {count / taken:.0f} rows/s, {made / taken:.0f} resources/s; {count / cpu:.0f} rows a CPU second")
+            print(
+                f"{what}: {count / taken:.0f} rows/s, {made / taken:.0f} resources/s; {count / cpu:.0f} rows a CPU second"
+            )
             print(f"  {report['stored']}, rejected {report['rejected']}, resources {resources}")
         print(f"store {Path(folder, 'fhir.db').stat().st_size / 1e6:.0f} MB")
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from fhir_server.definitions.packages import load_definitions
 from fhir_server.validation import Validator
 

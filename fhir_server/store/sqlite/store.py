@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import apsw
+
 from fhir_server.fhir.shapes import VersionId
 from fhir_server.store.contract import Key, StoredVersion, Write
-from fhir_server.store.sqlite.failures import translated
+from fhir_server.store.sqlite.failures import refusal, translated
 from fhir_server.store.sqlite.read import find_version
 from fhir_server.store.sqlite.readers import Readers
 from fhir_server.store.sqlite.snapshot import SqliteSnapshot
@@ -48,13 +50,15 @@ class SqliteStore:
         Raises:
             StoreUnavailable: the store is closed or its file cannot be read.
         """
-        with translated():
+        try:
             reader = self._readers.take()
             try:
                 code = reader.code_of(key.type)
                 return None if code is None else find_version(reader.connection, key, code, version)
             finally:
                 self._readers.give_back(reader)
+        except apsw.Error as error:
+            raise refusal(error) from error
 
     async def commit(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
         """Applies all writes at once, durably, and returns the new versions in order; `now` becomes their instant.
