@@ -49,6 +49,7 @@ def microseconds(instant: datetime) -> int:
     return _wall(instant) - _of_delta(offset)
 
 
+@lru_cache(maxsize=8192)
 def range_of(text: str, zone: tzinfo) -> Range:
     """Returns the half-open range that a FHIR date, dateTime or instant stands for.
 

@@ -24,7 +24,7 @@ async def included(
     added: list[StoredVersion] = []
     for include in includes:
         found = await (_reverse if include.reverse else _forward)(parts, snapshot, include, matches, base)
-        fresh = [v for v in found if v.key not in seen]
+        fresh = [v for v in found if v.key not in seen and v.body is not None]
         seen.update(v.key for v in fresh)
         added.extend(fresh)
     return added

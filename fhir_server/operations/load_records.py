@@ -5,18 +5,18 @@ mapping's version. When the stored one says the same, the source row has not cha
 later edits by others survive a second load.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from fhir_server.errors import Issue, issue
+from fhir_server.errors import Conflict, Issue, issue
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
-from fhir_server.interactions.write_plan import Draft, Unchanged, plan_put, write_instant
-from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot
+from fhir_server.interactions.write_plan import TRIES, Draft, Unchanged, plan_put, write_instant
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, StoredVersion
 
 BATCH_ROWS = 200
 """Records a commit; a larger batch gains little and keeps other writers waiting."""
@@ -118,57 +118,61 @@ class StoreSink:
 
         Raises:
             StoreUnavailable: the store cannot write; nothing of the batch is stored.
+            Conflict: others kept changing the same resources; nothing of the batch is stored.
         """
-        while True:
+        lost: Key | None = None
+        for _ in range(TRIES):
             try:
                 return await self._attempt(records)
-            except (LostRace, AlreadyThere):
-                continue
+            except (LostRace, AlreadyThere) as race:
+                lost = race.key
+        raise Conflict.of("rest.busy", key=str(lost), tries=TRIES)
 
     async def _attempt(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
         outcomes: list[Stored] = []
         async with self.parts.store.snapshot() as snapshot:
-            batch = _Batch(self.parts, snapshot, write_instant(self.parts))
             owners = [owners_of(resources) for resources in records]
-            wanted = sorted(set[Key]().union(*owners))
-            known = {v.key for v in await snapshot.read_many(wanted)}
-            for resources, needed in zip(records, owners, strict=True):
-                known |= {key_of(r) for r in resources if r["resourceType"] == OWNER}
-                outcomes.append(await batch.plan(resources, sorted(needed - known)))
-            if batch.writes:
-                await self.parts.store.commit(list(batch.writes.values()), batch.now)
+            keys = {key_of(r) for resources in records for r in resources}.union(*owners)
+            current = {v.key: v for v in await snapshot.read_many(sorted(keys))}
+        batch = _Batch(self.parts, write_instant(self.parts), current)
+        known = {key for key, version in current.items() if key.type == OWNER and version.body is not None}
+        for resources, needed in zip(records, owners, strict=True):
+            known |= {key_of(r) for r in resources if r["resourceType"] == OWNER}
+            outcomes.append(batch.plan(resources, sorted(needed - known)))
+        if batch.writes:
+            await self.parts.store.commit(list(batch.writes.values()), batch.now)
         return outcomes
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The writes of some records, planned on one snapshot for one instant. A later record's write of a key wins."""
+    """The writes of some records, planned for one instant on what is `current`. A later record's write of a key wins."""
 
     parts: Parts
-    snapshot: Snapshot
     now: datetime
+    current: Mapping[Key, StoredVersion]
     writes: dict[Key, Put] = field(default_factory=dict)
 
-    async def plan(self, resources: Sequence[JsonObject], missing: Sequence[Key]) -> Stored:
+    def plan(self, resources: Sequence[JsonObject], missing: Sequence[Key]) -> Stored:
         if missing:
             return Stored(issues=[orphan_issue(owner) for owner in missing])
-        if await self._is_loaded(resources):
+        if self._is_loaded(resources):
             return Stored(unchanged=len(resources))
         outcome = Stored()
         for resource in resources:
-            await self._plan_one(resource, outcome)
+            self._plan_one(resource, outcome)
         return outcome
 
-    async def _is_loaded(self, resources: Sequence[JsonObject]) -> bool:
+    def _is_loaded(self, resources: Sequence[JsonObject]) -> bool:
         provenance = provenance_of(resources)
-        if provenance is None:
+        stored = None if provenance is None else self.current.get(key_of(provenance))
+        if provenance is None or stored is None or stored.body is None:
             return False
-        stored = await self.snapshot.read(key_of(provenance))
-        return stored is not None and stored.body is not None and says_the_same(provenance, decode(stored.body))
+        return says_the_same(provenance, decode(stored.body))
 
-    async def _plan_one(self, resource: JsonObject, outcome: Stored) -> None:
+    def _plan_one(self, resource: JsonObject, outcome: Stored) -> None:
         key = key_of(resource)
-        current = await self.snapshot.read(key)
+        current = self.current.get(key)
         write = plan_put(self.parts, Draft(key, resource, "PUT"), current, self.now)
         if isinstance(write, Unchanged):
             outcome.unchanged += 1

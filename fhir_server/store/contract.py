@@ -115,7 +115,7 @@ class Snapshot(Protocol):
         """
 
     async def read_many(self, keys: Sequence[Key]) -> tuple[StoredVersion, ...]:
-        """Returns the current versions of those keys that exist and are not deleted, in the order asked."""
+        """Returns the current versions of those keys that ever existed, deletions included, in the order asked."""
 
     def history(self, key: Key) -> AsyncIterator[StoredVersion]:
         """Yields every version of one resource, newest first; nothing when there never was one."""

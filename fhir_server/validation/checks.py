@@ -39,14 +39,19 @@ def _both(first: Check, second: Check) -> Check:
 
 def on_object(checks: Iterable[Check | None]) -> Check | None:
     """Returns the check that runs all of these on an object and leaves any other JSON value alone."""
-    inner = all_of(checks)
-    if inner is None:
-        return None
+    known = tuple(check for check in checks if check is not None)
 
-    def check(value: Any, scope: Scope) -> Findings | None:
-        return inner(value, scope) if type(value) is dict else None
+    def check_object(value: Any, scope: Scope) -> Findings | None:
+        if type(value) is not dict:
+            return None
+        result: Findings | None = None
+        for check in known:
+            more = check(value, scope)
+            if more is not None:
+                result = joined(result, more)
+        return result
 
-    return check
+    return check_object if known else None
 
 
 def below(key: Key, check: Check) -> Check:

@@ -22,13 +22,15 @@ async def ids_of(versions):
     return [one.key.id async for one in versions]
 
 
-async def test_read_many_keeps_the_order_and_leaves_out_what_is_not_there(store):
+async def test_read_many_keeps_the_order_tells_deletions_and_leaves_out_what_never_was(store):
     patient = key("a", "Patient")
     await store.commit([put(key("a")), put(key("b")), put(key("c")), put(patient)], NOW)
     await store.commit([delete(key("b"), 1)], NOW)
     async with store.snapshot() as snapshot:
         asked = [key("c"), key("none"), patient, key("b"), key("a"), key("x", "Basic")]
-        assert [one.key for one in await snapshot.read_many(asked)] == [key("c"), patient, key("a")]
+        found = await snapshot.read_many(asked)
+        assert [one.key for one in found] == [key("c"), patient, key("b"), key("a")]
+        assert [one.key for one in found if one.body is None] == [key("b")]
         assert await snapshot.read_many([]) == ()
 
 

@@ -36,8 +36,8 @@ def find_version(connection: apsw.Connection, key: Key, code: int, version: Vers
 def read_current(
     connection: apsw.Connection, type_: ResourceType, code: int, ids: Sequence[str]
 ) -> list[StoredVersion]:
-    """Returns the current, undeleted versions of those ids that exist, in no order."""
-    text = f"SELECT {COLUMNS} FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
+    """Returns the current versions of those ids that ever existed, in no order."""
+    text = f"SELECT {COLUMNS} FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?))"
     return [stored_version(type_, row) for row in connection.execute(text, (code, texts(ids)))]
 
 

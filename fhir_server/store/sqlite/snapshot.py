@@ -53,7 +53,7 @@ class SqliteSnapshot:
         return await self._run(key.type, lambda database, code: find_version(database, key, code, version), None)
 
     async def read_many(self, keys: Sequence[Key]) -> tuple[StoredVersion, ...]:
-        """Returns the current versions of those keys that exist and are not deleted, in the order asked."""
+        """Returns the current versions of those keys that ever existed, deletions included, in the order asked."""
         ids: dict[ResourceType, list[str]] = {}
         for key in keys:
             ids.setdefault(key.type, []).append(key.id)

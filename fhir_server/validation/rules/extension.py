@@ -49,10 +49,12 @@ def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
     return all_of([defined, parts]) or _nothing
 
 
-def _parts_check(structure: StructureDefinition) -> Check:
+def _parts_check(structure: StructureDefinition) -> Check | None:
     """Returns the check that the parts of a complex extension are among those defined, told by their relative URLs."""
     urls = [e.fixed[1] for e in structure.elements if e.path == "Extension.extension.url" and e.fixed]
     names = frozenset(urls)
+    if not names:
+        return None  # a simple extension: its definition allows no parts at all
 
     def check(value: Any, _: Scope) -> Findings | None:
         parts = value.get("extension") if type(value) is dict else None

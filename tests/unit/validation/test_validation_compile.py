@@ -33,7 +33,7 @@ def test_a_profile_narrows_how_often_an_element_may_occur(check_profile, profile
 def test_an_extension_counts_as_an_occurrence(check_profile, profile):
     check = check_profile(profile("Patient", {"id": "Patient.birthDate", "min": 1, "max": "1"}))
     assert check({**PATIENT, "_birthDate": ABSENT}) == set()
-    check = check_profile(profile("Patient", {"id": "Patient.name.given", "max": "1"}))
+    check = check_profile(profile("Patient", {"id": "Patient.name"}, {"id": "Patient.name.given", "max": "1"}))
     given = {"given": ["a", None], "_given": [None, ABSENT]}
     found = check({**PATIENT, "name": [given, {"given": ["a"]}]})
     assert found == {("error", "validation.cardinality-max", "Patient.name[0]")}

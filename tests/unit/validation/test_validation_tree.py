@@ -9,7 +9,7 @@ from fhir_server.validation.report import at, found, issues_of, joined, shown, w
 from fhir_server.validation.tree import build_tree
 
 
-def tree_of(*ids):
+def tree_of(*ids: str):
     return build_tree([Element(id_, id_, 0, None) for id_ in ids])
 
 
