@@ -18,6 +18,10 @@ _LINK_TYPES = frozenset({"uri", "url", "oid", "uuid"})
 _NARRATIVE_LINK = re.compile(r"""(\s(?:href|src)\s*=\s*)("([^"]*)"|'([^']*)')""")
 
 
+AT = "\x1f"
+"""Stands between a remote reference's `Type/id` and its base in a search key; no FHIR string may carry it."""
+
+
 class ReferenceKind(StrEnum):
     """What a reference text points at."""
 
@@ -46,11 +50,14 @@ class ParsedReference:
 
     @property
     def key(self) -> str:
-        """What the reference is searched by: `Type/id` when local, else the text without its version."""
+        """What the reference is searched by: `Type/id` when local, `Type/id␟base` elsewhere, else its text.
+
+        So everything that refers to a type starts with it, and versions do not count.
+        """
         if self.kind is ReferenceKind.LOCAL:
             return f"{self.type}/{self.id}"
         if self.kind is ReferenceKind.REMOTE:
-            return f"{self.base}/{self.type}/{self.id}"
+            return f"{self.type}/{self.id}{AT}{self.base}"
         return self.text
 
 

@@ -11,6 +11,7 @@ from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.references import local_key
 from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
+from fhir_server.search.aliases import Alias, find_alias
 from fhir_server.search.includes import Include
 from fhir_server.search.query import AnyOf, KeyIs, Query, SortBy, SortKey
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
@@ -59,7 +60,9 @@ async def _reverse(
     wanted = [m.key for m in matches if include.target in (None, m.key.type)]
     if not wanted:
         return []
-    clause = AnyOf(tuple(KeyIs(include.parameter, str(key)) for key in wanted))
+    support = parts.support(include.source)
+    alias = find_alias(support.search[include.parameter], support) or Alias((include.parameter,))
+    clause = AnyOf(tuple(KeyIs(code, str(key)) for key in wanted for code in alias.codes))
     query = Query(ResourceType(include.source), (clause,), (SortKey(SortBy.ID),), count=parts.settings.max_count)
     page = await snapshot.search(query)
     found = list(page.matches)

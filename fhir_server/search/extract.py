@@ -13,6 +13,7 @@ from fhir_server.definitions.registry import Definitions, SearchParameter
 from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
+from fhir_server.search.aliases import find_alias
 from fhir_server.search.branches import union_branches
 from fhir_server.search.entrance import entrance_keys
 from fhir_server.search.filing import Filing
@@ -117,7 +118,8 @@ class Extractor:
 
 
 def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
-    parameters = [p for p in offered(definitions.resources[type_]).values() if p.code not in _WITHOUT_ROWS]
+    support = definitions.resources[type_]
+    parameters = [p for p in offered(support).values() if p.code not in _WITHOUT_ROWS and not find_alias(p, support)]
     expressions: dict[str, fhirpath.Expression] = {}
     filers: dict[str, list[tuple[str, File]]] = {}
     for parameter in parameters:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
+from fhir_server.search.aliases import find_alias, without_aliases
 from fhir_server.search.context import SearchContext
 from fhir_server.search.kinds import KINDS, date
 from fhir_server.search.names import ChainName, HasName, PlainName, parse_name
@@ -30,10 +31,16 @@ def clause_of(name: str, raw: str, support: ResourceSupport, context: SearchCont
             raise SearchParameterUnknown.of("search.chain-not-offered", name, name=name, code=part.code)
         case PlainName(code, modifier):
             parameter = _parameter(code, support)
-            if modifier == "missing":
-                return _missing(parameter, raw)
-            parse = _SPECIAL.get(code) or KINDS[parameter.kind].parse
-            return parse(parameter, raw, modifier, context)
+            clause = _plain(parameter, raw, modifier, context)
+            alias = find_alias(parameter, support)
+            return clause if alias is None else without_aliases(clause, code, alias)
+
+
+def _plain(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
+    if modifier == "missing":
+        return _missing(parameter, raw)
+    parse = _SPECIAL.get(parameter.code) or KINDS[parameter.kind].parse
+    return parse(parameter, raw, modifier, context)
 
 
 def _parameter(code: str, support: ResourceSupport) -> SearchParameter:

@@ -2,6 +2,7 @@
 
 from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import Issue, SearchParameterUnknown, SearchValueInvalid
+from fhir_server.search.aliases import COMBINED, find_alias
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.offered import find_offered, listed, offered
 from fhir_server.search.query import SortBy, SortKey
@@ -22,7 +23,7 @@ def parse_sort(raw: str, support: ResourceSupport) -> tuple[list[tuple[str, Sort
         if not name:
             raise SearchValueInvalid.of("search.value-empty", "_sort", name="_sort", value=raw)
         parameter = find_offered(name, support)
-        if parameter is None:
+        if parameter is None or name.startswith(COMBINED):
             unknown += _unknown(name, support).issues
         else:
             known.append((text, _key(parameter, support, descending=text.startswith("-"))))
@@ -35,7 +36,8 @@ def _key(parameter: SearchParameter, support: ResourceSupport, *, descending: bo
         return SortKey(_BY_NAME[code], descending=descending)
     if code == support.sort_date:
         return SortKey(SortBy.CLINICAL, descending=descending)
-    return SortKey(KINDS[parameter.kind].sort_by, code, descending)
+    alias = find_alias(parameter, support)
+    return SortKey(KINDS[parameter.kind].sort_by, alias.codes[0] if alias else code, descending)
 
 
 def _unknown(name: str, support: ResourceSupport) -> SearchParameterUnknown:

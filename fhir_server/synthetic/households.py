@@ -122,14 +122,15 @@ def _family_of(rng: Random, pool: _Pool, children: list[Body]) -> Family:
         father = pool.take(MALE, mother.age - 2, mother.age + 7)
         family += [("father", father)] if father is not None else []
     if mother is None or rng.random() < 0.2:
-        family += _grandparents(pool, eldest)
+        family += _grandparents(pool, max([eldest + 24, *(body.age for _, body in family)]))
     if not family and (guardian := pool.take("12", eldest + 18, OLDEST)) is not None:
         family.append(("father" if guardian.sex == MALE else "mother", guardian))
     return family + [("son" if c.sex == MALE else "daughter", c) for c in children]
 
 
-def _grandparents(pool: _Pool, eldest: int) -> Family:
-    grandmother = pool.take(FEMALE, eldest + 44, eldest + 66)
+def _grandparents(pool: _Pool, parents_age: int) -> Family:
+    """Grandparents for parents of at most this age, present or away."""
+    grandmother = pool.take(FEMALE, parents_age + 20, parents_age + 42)
     if grandmother is None:
         return []
     grandfather = pool.take(MALE, grandmother.age - 2, grandmother.age + 7)

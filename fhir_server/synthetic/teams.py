@@ -104,7 +104,7 @@ def _team(hiring: _Hiring, village: Village, number: int, specialists: Sequence[
         if rng.random() < share:
             members.append(hiring.hire(post, institution))
     if rng.random() < 0.4 or number == 1:
-        members.append(specialists[number % len(specialists)])
+        members.append(specialists[(number - 1) % len(specialists)])
     started_on = day_between(rng, years_after(hiring.as_of, -6), years_after(hiring.as_of, -4))
     name = f"{TOWN_NAME}第{number}家庭医生团队"
     return Team(f"{TOWN}{number:03d}", name, tuple(members), (village,), started_on, f"0737-420{1000 + number:04d}")

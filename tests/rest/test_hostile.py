@@ -31,8 +31,7 @@ BODIES = {
         422,
     ),
     "a script in the narrative": (
-        b'{"resourceType":"Patient","text":{"status":"generated","div":'
-        b'"<div xmlns=\\"http://www.w3.org/1999/xhtml\\"><script>x</script></div>"}}',
+        b'{"resourceType":"Patient","text":{"status":"generated","div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\"><script>x</script></div>"}}',
         422,
     ),
 }

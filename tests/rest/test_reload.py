@@ -14,7 +14,7 @@ PROVENANCE = {
 }
 
 
-def load(server, *records):
+def load(server, *records: list[dict]) -> list[str]:
     return [o.status for o in server.loop.run_until_complete(StoreSink(server.parts).store(records))]
 
 

@@ -1,6 +1,6 @@
 """Reference parameters, https://hl7.org/fhir/R4/search.html#reference.
 
-Keys are `param=Type/id`, or the URL of a resource elsewhere; versions do not count. The identifier of a logical
+Keys are `param=Type/id`, with `␟base` for a resource elsewhere; versions do not count. The identifier of a logical
 reference is filed as a token under `param:identifier`, a canonical with and without its version.
 """
 

@@ -52,7 +52,7 @@ def test_a_reference_text_is_taken_apart(text, expected):
     [
         ("Patient/p1/_history/3", "Patient/p1"),
         (f"{OWN}/Patient/p1/_history/3", "Patient/p1"),
-        ("http://other.example/a/Patient/p1/_history/3", "http://other.example/a/Patient/p1"),
+        ("http://other.example/a/Patient/p1/_history/3", "Patient/p1\x1fhttp://other.example/a"),
         (URN, URN),
         ("anything", "anything"),
     ],

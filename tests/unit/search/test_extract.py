@@ -131,9 +131,19 @@ def test_references_are_filed_by_target_and_by_identifier_but_contained_ones_not
     content = {"subject": {"reference": "Patient/1", "identifier": {"system": "urn:S", "value": "V"}}}
     assert keys("Observation", "subject", **content) == {"Patient/1"}
     assert keys("Observation", "subject:identifier", **content) == {f"v{US}urn:S"}
-    assert keys("Observation", "patient", **content) == {"Patient/1"}
     assert keys("Observation", "subject", subject={"reference": "#p"}) == set()
-    assert keys("Observation", "patient", subject={"reference": "Group/1"}) == set()
+    assert keys("Observation", "subject", subject={"reference": "http://o/Group/1"}) == {f"Group/1{US}http://o"}
+
+
+def test_what_others_file_is_not_filed_twice():
+    content = {
+        "subject": {"reference": "Patient/1"},
+        "code": {"coding": [{"code": "a"}]},
+        "component": [{"code": {"coding": [{"code": "b"}]}}],
+    }
+    assert keys("Observation", "patient", **content) == set()
+    assert keys("Observation", "combo-code", **content) == set()
+    assert keys("Observation", "component-code", **content) == {f"b{US}"}
 
 
 def test_a_canonical_reference_is_found_with_and_without_its_version():

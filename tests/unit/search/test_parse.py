@@ -82,8 +82,8 @@ def keys(type_: str, *pairs: tuple[str, str]) -> tuple[type[FhirError], list[tup
                 )
             ),
         ),
-        ("Observation", "patient", "p1", KeyIs("patient", "Patient/p1")),
-        ("Observation", "patient", "https://fhir.example/r4/Patient/p1", KeyIs("patient", "Patient/p1")),
+        ("Observation", "patient", "p1", KeyIs("subject", "Patient/p1")),
+        ("Observation", "patient", "https://fhir.example/r4/Patient/p1", KeyIs("subject", "Patient/p1")),
         ("Observation", "subject", "Practitioner/d1", KeyIs("subject", "Practitioner/d1")),
         ("Observation", "subject:Group", "g1", KeyIs("subject", "Group/g1")),
         ("Observation", "subject:identifier", "a|B", KeyIs("subject:identifier", f"b{US}a")),

@@ -1,5 +1,6 @@
 from collections import Counter
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
@@ -159,6 +160,24 @@ def test_a_visit_not_made_has_no_measurement(town):
     lost = [v for v in town.records["htn-followup"] if "noVisitReason" in v]
     assert {"sbp", "dbp", "mode", "class", "drugs"} & {field for v in lost for field in v} == set()
     assert lost != []
+
+
+def test_the_first_two_unsatisfactory_visits_are_repeated_within_two_weeks(town):
+    visits = {}
+    for visit in town.records["htn-followup"]:
+        visits.setdefault(visit["residentNo"], []).append(visit)
+    gaps = {
+        (date.fromisoformat(second["visitDate"]) - date.fromisoformat(first["visitDate"])).days
+        for of in visits.values()
+        for first, second in pairwise(of)
+        if first["class"] == UNSATISFIED and first is of[0]
+    }
+    assert gaps == {10, 11, 12, 13, 14}
+
+
+def test_two_unsatisfactory_visits_in_a_row_are_referred(town):
+    told = [(v["referralCode"], v["class"]) for v in town.records["htn-followup"] if v.get("referralCode") == "1"]
+    assert set(told) == {("1", UNSATISFIED)}
 
 
 @pytest.mark.parametrize(
