@@ -41,7 +41,7 @@ def examples(fhir: str) -> list[tuple[str, str]]:
     patient = referrals["entry"][0]["resource"]["subject"]["reference"]
     asks = [
         ("what the server can do", "metadata"),
-        ("residents of the most common surname", "Patient?name=" + urllib.parse.quote("王")),
+        ("residents whose name starts with 王", "Patient?name=" + urllib.parse.quote("王")),
         (
             "one resident's blood pressure, newest first",
             f"Observation?patient={patient.partition('/')[2]}&code=85354-9&_sort=-date",
