@@ -12,7 +12,7 @@ from fhir_server.settings import Settings
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="TCP port. [default: 8080]")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="TCP port. [default: 8080]")] = None,
     store: Annotated[
         str | None, typer.Option(help="sqlite:///PATH or sqlite:///:memory:. [default: sqlite:///fhir.db]")
     ] = None,

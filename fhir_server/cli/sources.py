@@ -23,12 +23,13 @@ SHOWN_FINDINGS = 20
 
 @dataclass(frozen=True, slots=True)
 class SourceSet:
-    """The files of one form, in one dialect and encoding."""
+    """The files of one form, in one dialect and encoding, of one source system (None: named by the dialect)."""
 
     form: str
     dialect: str
     paths: tuple[Path, ...]
     encoding: str
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def source_sets(inputs: Sequence[Path], choices: Choices) -> list[SourceSet]:
         return _from_manifest(inputs[0], choices)
     if choices.form is None or choices.dialect is None:
         fail("--form and --dialect are needed, or a folder that has a manifest.json")
-    return [SourceSet(choices.form, choices.dialect, tuple(inputs), choices.encoding)]
+    return [SourceSet(choices.form, choices.dialect, tuple(inputs), choices.encoding, choices.source)]
 
 
 def _from_manifest(folder: Path, choices: Choices) -> list[SourceSet]:
@@ -64,6 +65,7 @@ def _from_manifest(folder: Path, choices: Choices) -> list[SourceSet]:
                 dialect,
                 tuple(folder / p for p in entry["paths"]),
                 entry.get("encoding", choices.encoding),
+                choices.source or manifest.get("source"),
             )
             for entry in manifest["files"]
             if choices.form in (None, entry["form"])
@@ -96,7 +98,7 @@ def map_run(mappings: "Mappings", sources: SourceSet, choices: Choices, validate
             sources.paths,
             now=datetime.now(UTC),
             encoding=sources.encoding,
-            source=choices.source,
+            source=sources.source,
             bad_id=choices.bad_id,
             validate=validate,
         )

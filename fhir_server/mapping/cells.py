@@ -1,7 +1,7 @@
 """Cells of one row -> values of the form's fields, each with its origin. See docs/decisions/0002-mapping-language.md."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
@@ -12,11 +12,13 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.codecs.dates import parse_date, parse_datetime
 from fhir_server.mapping.codecs.numbers import parse_decimal, parse_integer, scaled
 from fhir_server.mapping.codecs.text import BadText, folded, parse_boolean, raw_text
+from fhir_server.mapping.codecs.units import find_unit
 from fhir_server.mapping.dialect import Column, Target
-from fhir_server.mapping.findings import at_value
+from fhir_server.mapping.findings import at_value, shown
 from fhir_server.mapping.form import Field
-from fhir_server.mapping.record import Code, Origin, RowRef
+from fhir_server.mapping.record import Code, Origin, RowRef, plain
 
+_WITH_UNIT = re.compile(r"(-?[0-9.]+) ?([^0-9., ].*)")
 _SEPARATORS = {",": re.compile(r"[,，、]")}
 Parse = Callable[[str], Any]
 
@@ -71,7 +73,8 @@ def _parts(cell: _Cell, texts: list[str]) -> Sequence[tuple[Target, list[str]]]:
     if pieces is None or len(pieces) != len(column.targets):
         cell.tell("mapping.not-in-parts", column.targets[0], expected="、".join(t.field.label for t in column.targets))
         return []
-    return [(t, [p.strip()]) for t, p in zip(column.targets, pieces, strict=True) if p and p.strip()]
+    told = [(t, p.strip()) for t, p in zip(column.targets, pieces, strict=True) if p]
+    return [(t, [p]) for t, p in told if p and p not in column.nulls]
 
 
 def _split(column: Column, word: str) -> Sequence[str | None] | None:
@@ -84,16 +87,26 @@ def _split(column: Column, word: str) -> Sequence[str | None] | None:
 
 def _put(cell: _Cell, target: Target, texts: list[str]) -> None:
     found = target.field
-    parts = [p for t in texts for p in _pieces(cell.column, t)] if found.repeats else texts[:1]
+    if len(texts) > 1 and not found.repeats:
+        cell.tell("mapping.single-value", target, count=len(texts))
+        return
+    parts = [p for t in texts for p in _pieces(cell.column, t)] if found.repeats else texts
     values = [v for v in (_value(cell, target, p) for p in parts) if v is not None]
+    values = list(dict.fromkeys(values)) if target.codes else values
     if not values:
         return
     owner = cell.into.values
     if target.line:
         owner = owner.setdefault(target.group, {}).setdefault(target.line, {})
+    made = values if found.repeats else values[0]
     if found.name not in owner:
-        owner[found.name] = values if found.repeats else values[0]
+        owner[found.name] = made
         cell.into.origins[target.place] = cell.origin
+    elif target is cell.column.otherwise and made != owner[found.name]:
+        owner[found.name] = f"{owner[found.name]}; {made}"
+    elif plain(made) != plain(owner[found.name]):
+        first = cell.into.origins[target.place]
+        cell.tell("mapping.second-value", target, Severity.WARNING, kept=shown(first.raw), first=first.column)
 
 
 def _pieces(column: Column, text: str) -> list[str]:
@@ -105,14 +118,26 @@ def _pieces(column: Column, text: str) -> list[str]:
 def _value(cell: _Cell, target: Target, text: str) -> Any:
     if target.codes is not None:
         return _coded(cell, target, target.codes.read(text))
+    word, factor = _without_unit(text, target.field) if target.field.unit else (text, None)
+    factor = cell.column.factor if factor is None else factor
     try:
-        value = _READERS[target.field.type](text, target.field, cell.zone)
+        value = _READERS[target.field.type](word, target.field, cell.zone)
     except BadText as bad:
         cell.tell(bad.key, target, **bad.params)
         return None
-    if isinstance(value, int | Decimal) and cell.column.factor is not None:
-        return scaled(Decimal(value), cell.column.factor)
+    if factor is not None and isinstance(value, int | Decimal):
+        return scaled(Decimal(value), factor)
     return None if isinstance(value, str) and value in cell.column.nulls else value
+
+
+def _without_unit(text: str, of: Field) -> tuple[str, Decimal | None]:
+    """The number of a text with a unit behind it, and that unit's factor; the text as it is when there is none we know."""
+    word = folded(text)
+    match = None if word[-1:].isdigit() else _WITH_UNIT.fullmatch(word)
+    unit = find_unit(match[2]) if match else ""
+    if match is None or not (unit == of.unit or unit in of.units):
+        return text, None
+    return match[1], of.units.get(unit, Decimal(1))
 
 
 def _coded(cell: _Cell, target: Target, code: Code) -> Code:
@@ -161,13 +186,21 @@ _READERS: dict[str, Callable[[str, Field, tzinfo], Any]] = {
 }
 
 
-def lines_in_order(row: Gathered) -> None:
-    """Turns numbered lines of groups into lists without gaps, origins along with them: lines 1 and 3 become 1 and 2."""
+def lines_in_order(row: Gathered, feeds: Mapping[str, str]) -> Mapping[str, str]:
+    """Turns numbered lines of groups into lists without gaps, origins along with them: lines 1 and 3 become 1 and 2.
+
+    Returns which columns could fill a place, by the new numbers.
+    """
+    moved: dict[str, str] = {}
     for group, lines in row.values.items():
         if not isinstance(lines, dict):
             continue
         numbers = sorted(lines)
         row.values[group] = [lines[number] for number in numbers]
         for new, old in enumerate(numbers, 1):
-            for name in lines[old] if new != old else ():
-                row.origins[f"{group}[{new}].{name}"] = row.origins.pop(f"{group}[{old}].{name}")
+            if new != old:
+                for name in lines[old]:
+                    row.origins[f"{group}[{new}].{name}"] = row.origins.pop(f"{group}[{old}].{name}")
+                start = f"{group}[{old}]."
+                moved |= {f"{group}[{new}].{p[len(start) :]}": c for p, c in feeds.items() if p.startswith(start)}
+    return {**feeds, **moved} if moved else feeds

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from fhir_server.mapping.record import plain
@@ -31,7 +32,7 @@ def compile_condition(raw: Any, context: Context) -> Condition:
         return _all(_several(raw, context))
     shape = _SHAPES.get(frozenset(raw)) if isinstance(raw, dict) else None
     if shape is None:
-        context.broken(f"a condition is a field, a list, or has field, field and is or same, not, any or all: {raw!r}")
+        context.broken(f"a condition is a field, a list, or has field, field and is or same, age and at_least or at_most, not, any or all: {raw!r}")
     return shape(raw, context)
 
 
@@ -72,6 +73,28 @@ def _is(name: str, codes: Any, context: Context) -> Condition:
     return Condition(test, frozenset((path,)))
 
 
+def _age(name: str, low: int | None, high: int | None, context: Context) -> Condition:
+    """The whole years since a date, both limits included; a date without its day cannot tell, unless all its days agree."""
+    access = context.field(name)
+    if access.field.type != "date":
+        context.broken(f"{access.path} is no date")
+
+    def test(scope: Scope) -> bool:
+        born, today = access.get(scope), scope.today
+        if born is None or today is None:
+            return False
+        ages = {years_between(born + rest[len(born) - 4 :], today) for rest in ("-01-01", "-12-31")}
+        return all((low is None or low <= age) and (high is None or age <= high) for age in ages)
+
+    return Condition(test, frozenset((access.path,)))
+
+
+def years_between(day: str, today: date) -> int:
+    """Returns the whole years from a day (`YYYY-MM-DD`) to today: a birthday counts from its day on."""
+    year, month, date_ = (int(part) for part in day.split("-"))
+    return today.year - year - ((today.month, today.day) < (month, date_))
+
+
 def _same(name: str, other: str, context: Context) -> Condition:
     (get, path), (get_other, other_path) = _getter(name, context), _getter(other, context)
 
@@ -99,5 +122,7 @@ _SHAPES: dict[frozenset[str], Callable[[Any, Context], Condition]] = {
     frozenset({"all"}): lambda raw, context: _all(_several(raw["all"], context.at("all"))),
     frozenset({"field"}): lambda raw, context: _present(raw["field"], context),
     frozenset({"field", "is"}): lambda raw, context: _is(raw["field"], raw["is"], context),
+    frozenset({"age", "at_least"}): lambda raw, context: _age(raw["age"], raw["at_least"], None, context),
+    frozenset({"age", "at_most"}): lambda raw, context: _age(raw["age"], None, raw["at_most"], context),
     frozenset({"field", "same"}): lambda raw, context: _same(raw["field"], raw["same"], context),
 }

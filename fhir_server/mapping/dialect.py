@@ -12,12 +12,15 @@ from fhir_server.mapping.codecs.text import folded
 from fhir_server.mapping.form import Field, Form
 from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, text_of
 
-_SYSTEM_KEYS = frozenset({"dialect", "title", "source", "nulls", "separator", "columns", "note"})
+_SYSTEM_KEYS = frozenset({"dialect", "title", "source", "nulls", "separator", "columns", "secret", "note"})
 _FILE_KEYS = frozenset({"form", "title", "note", "tables", "codes", "aliases", "nulls", "separator"})
 _TABLE_KEYS = frozenset({"name", "needs", "group", "json", "parent", "columns", "constants", "note"})
 _COLUMN_KEYS = frozenset(
-    {"field", "fields", "split", "match", "else", "write", "codes", "nulls", "separator", "factor", "drop", "note"}
+    {"field", "fields", "split", "match", "else", "write", "codes", "words", "nulls", "separator", "factor", "drop"}
+    | {"note"}
 )
+_Codes = tuple[str | None, str | None]  # the names of a column's code table, and of its table of further words
+_FORM_CODES: _Codes = (None, None)
 _PLACE = re.compile(r"([A-Za-z]\w*)(?:\[([1-9]\d*)\]\.([A-Za-z]\w*))?")
 
 
@@ -54,7 +57,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: the record itself, or (with `group`) lines that `parent` joins: line column -> record field."""
+    """One table: the record itself, or what `parent` (column -> record field) joins to it.
+
+    With `group` its rows are lines of that group; without, their fields are the record's own.
+    """
 
     name: str
     needs: tuple[str, ...]
@@ -64,6 +70,11 @@ class Table:
     json: str = ""
     parent: Mapping[str, str] = field(default_factory=dict)
     constants: tuple[tuple[Column, str], ...] = ()
+
+    @property
+    def is_part(self) -> bool:
+        """Tells whether a row of it is only a part of a record that another table holds."""
+        return bool(self.group or self.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,11 @@ class Dialect:
     form: Form
     tables: tuple[Table, ...]
     is_folded: bool
+    secret: re.Pattern[str] | None = None
+
+    def is_secret(self, column: str) -> bool:
+        """Tells whether a column's name says that it holds a credential, which is never read, hashed or logged."""
+        return self.secret is not None and self.secret.search(folded(column).casefold()) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +128,12 @@ def read_dialect(folder: Path, form: Form) -> Dialect:
         raw.get("aliases") or {},
     )
     tables = tuple(_table(t, reading, place=f"tables[{n}]") for n, t in enumerate(raw.get("tables") or ()))
-    if not any(not t.group for t in tables):
+    if all(t.is_part for t in tables):
         raise BrokenMapping(file, "tables", "no table holds the record itself")
     _check_codes(reading, tables)
     source = system.get("source") or folder.name
-    return Dialect(folder.name, text_of(system.get("title")), source, form, tables, reading.is_folded)
+    secret = re.compile("|".join(map(str.casefold, system["secret"]))) if system.get("secret") else None
+    return Dialect(folder.name, text_of(system.get("title")), source, form, tables, reading.is_folded, secret)
 
 
 def spelling_keys(name: str, *, is_folded: bool) -> Iterator[str]:
@@ -177,7 +194,7 @@ def _table(raw: Any, reading: _Reading, *, place: str) -> Table:
 
 
 def _constant(name: str, raw: Any, reading: _Reading, owner: Mapping[str, Field], place: str) -> tuple[Column, str]:
-    target = _target(name, None, reading, owner, f"{place}.constants")
+    target = _target(name, _FORM_CODES, reading, owner, f"{place}.constants")
     if target.codes and target.codes.read(text_of(raw)).code is None:
         raise BrokenMapping(reading.file, f"{place}.constants.{name}", f"{text_of(raw)!r} is no option")
     return Column(name, (target,)), text_of(raw)
@@ -217,7 +234,7 @@ def _column(name: str, raw: Any, reading: _Reading, owner: Mapping[str, Field], 
     named = entry.get("fields") or ([entry["field"]] if entry.get("field") else [])
     if not named:
         raise BrokenMapping(reading.file, place, "a column names a field, fields, or drop: true")
-    codes = entry.get("codes")
+    codes = entry.get("codes"), entry.get("words")
     targets = tuple(_target(n, codes, reading, owner, place) for n in named)
     nulls = (reading.nulls | _words(entry.get("nulls"))) - _answers(targets, reading.nulls)
     match = entry.get("match")
@@ -228,7 +245,7 @@ def _column(name: str, raw: Any, reading: _Reading, owner: Mapping[str, Field], 
         entry.get("separator") or reading.separator,
         entry.get("split") or "",
         re.compile(folded(match)) if match else None,
-        _target(entry["else"], None, reading, owner, place) if entry.get("else") else None,
+        _target(entry["else"], _FORM_CODES, reading, owner, place) if entry.get("else") else None,
         entry.get("write") or "",
         Decimal(text_of(entry["factor"])) if entry.get("factor") else None,
     )
@@ -239,7 +256,7 @@ def _answers(targets: tuple[Target, ...], nulls: frozenset[str]) -> frozenset[st
     return frozenset(w for w in nulls for t in targets if t.codes and t.codes.knows(w))
 
 
-def _target(name: str, codes: str | None, reading: _Reading, owner: Mapping[str, Field], place: str) -> Target:
+def _target(name: str, codes: _Codes, reading: _Reading, owner: Mapping[str, Field], place: str) -> Target:
     match = _PLACE.fullmatch(name)
     found = owner.get(match[1]) if match else None
     if found is not None and match and match[3]:
@@ -252,14 +269,14 @@ def _target(name: str, codes: str | None, reading: _Reading, owner: Mapping[str,
     raise BrokenMapping(reading.file, place, f"unknown field {name!r}")
 
 
-def _reader(found: Field, codes: str | None, reading: _Reading, place: str) -> CodeReader | None:
+def _reader(found: Field, codes: _Codes, reading: _Reading, place: str) -> CodeReader | None:
     if found.type != "code":
         return None
-    if codes is None:
-        return CodeReader(found)
-    if codes not in reading.codes:
-        raise BrokenMapping(reading.file, f"{place}.codes", f"unknown code table {codes!r}")
-    return CodeReader(found, reading.codes[codes])
+    for name in codes:
+        if name is not None and name not in reading.codes:
+            raise BrokenMapping(reading.file, f"{place}.codes", f"unknown code table {name!r}")
+    own, words = (reading.codes[name] if name else {} for name in codes)
+    return CodeReader(found, own, words)
 
 
 def _check_codes(reading: _Reading, tables: tuple[Table, ...]) -> None:
@@ -270,7 +287,7 @@ def _check_codes(reading: _Reading, tables: tuple[Table, ...]) -> None:
 
 
 def _check_targets(reading: _Reading, table: Table, column: Column, target: Target) -> None:
-    for code, meant in target.codes.own.items() if target.codes else ():
+    for code, meant in ({**target.codes.own, **target.codes.words} if target.codes else {}).items():
         if meant.to is not None and meant.to not in target.field.options:
             place = f"{table.name}.{column.name}.codes[{code}]"
             raise BrokenMapping(reading.file, place, f"{target.field.path} has no option {meant.to!r}")

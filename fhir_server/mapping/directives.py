@@ -239,7 +239,7 @@ def _each(entry: JsonObject, context: Context) -> Node:
 
     def build(scope: Scope) -> list[Any] | None:
         lines = access.get(scope) or ()
-        made = [inner.build(Scope(scope.values, line, scope.references, scope.ids)) for line in lines]
+        made = [inner.build(scope.at(line)) for line in lines]
         return [m for m in made if m is not None] or None
 
     return Node(build, inner.fields | {access.path}, items=(inner,))

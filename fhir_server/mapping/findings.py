@@ -24,7 +24,7 @@ def at_row(key: str, row: RowRef, *, severity: Severity = Severity.ERROR, path: 
 
 def at_value(key: str, origin: Origin, *, severity: Severity = Severity.ERROR, path: str = "", **params: Any) -> Issue:
     """Returns a finding about one value; the sentence may also use {column} and {value}."""
-    params |= {"column": origin.column, "value": shown(origin.raw)}
+    params |= {"column": shown(origin.column), "value": shown(origin.raw)}
     return at_row(key, origin.row, severity=severity, path=path, **params)
 
 
@@ -33,7 +33,8 @@ def at_place(key: str, record: FormRecord, place: str, *, severity: Severity = S
     origin = record.origin(place)
     if origin is not None:
         return at_value(key, origin, severity=severity, path=place, **params)
-    given = {"column": params.get("label", place), "value": shown(params.pop("value", ""))}
+    column = record.column_of(place) or params.get("label", place)
+    given = {"column": column, "value": shown(params.pop("value", ""))}
     return at_row(key, record.row_of(place), severity=severity, path=place, **given, **params)
 
 

@@ -11,7 +11,7 @@ from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, 
 
 TYPES = frozenset({"string", "integer", "decimal", "date", "datetime", "code", "boolean", "group"})
 _ATTRIBUTES = frozenset(
-    {"label", "type", "required", "repeats", "max", "unit", "ucum", "range", "pattern", "options", "unknown"}
+    {"label", "type", "required", "repeats", "max", "unit", "ucum", "units", "range", "pattern", "options", "unknown"}
     | {"check", "birth", "fields", "note", "loinc", "dataElement", "section"}
 )
 _FORM_KEYS = frozenset({"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules"})
@@ -31,7 +31,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a form. `path` is its name, below a group `group.name`; `low` and `high` are inclusive."""
+    """One field of a form. `path` is its name, below a group `group.name`; `low` and `high` are inclusive.
+
+    `units` are other units that a source may use: unit -> factor into `unit`.
+    """
 
     name: str
     path: str
@@ -42,6 +45,7 @@ class Field:
     max: int | None = None
     unit: str = ""
     ucum: str = ""
+    units: Mapping[str, Decimal] = field(default_factory=dict)
     low: int | Decimal | None = None
     high: int | Decimal | None = None
     pattern: str = ""
@@ -136,6 +140,7 @@ def _field(name: str, raw: Any, *, file: str, parent: str) -> Field:
         max=entry.get("max"),
         unit=text_of(entry.get("unit")),
         ucum=text_of(entry.get("ucum")),
+        units={unit: Decimal(text_of(factor)) for unit, factor in (entry.get("units") or {}).items()},
         low=low,
         high=high,
         pattern=entry.get("pattern") or "",

@@ -51,8 +51,8 @@ class Mapper:
         return read_plain(self.form, values, rows)
 
     def map(self, record: FormRecord, *, now: datetime) -> MapResult:
-        """Returns the record's transaction Bundle; `now` is the Provenance's instant."""
-        return run(self.plan, record, now)
+        """Returns the record's transaction Bundle; `now` is the Provenance's instant, and today in the mapper's zone."""
+        return run(self.plan, record, now.astimezone(self.zone))
 
     def to_source(self, values: JsonObject) -> dict[str, list[dict[str, str]]]:
         """Returns plain form values as rows of the dialect's tables: {table: [{column: text}]}."""

@@ -1,10 +1,19 @@
 """The neutral form record that every dialect is read into, and where each of its values came from."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
+
+
+_NUMBER = re.compile(r"\[\d+\]")
+
+
+def without_number(place: str) -> str:
+    """Returns a place without its line number: `drugs[1].name` is `drugs.name`."""
+    return _NUMBER.sub("", place) if "[" in place else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +59,22 @@ class FormRecord:
     """One record of a form.
 
     `values` maps a field to str, int, Decimal, bool, `Code`, `Unverified`, a list of these, or lists of such objects for
-    groups. `origins` maps a field's place (`sbp`, `drugs[1].name`, counted from 1) to where it came from.
+    groups. `origins` maps a field's place (`sbp`, `drugs[1].name`, counted from 1) to where it came from. `feeds` maps a
+    place, its line number left out or not, to the columns that could have filled it.
     """
 
     values: JsonObject
     rows: tuple[RowRef, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    feeds: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, place: str) -> Origin | None:
         """Returns where a value came from; a value of a list (`areas[2]`) comes from where the list does. None: nowhere."""
         return self.origins.get(place) or self.origins.get(place.rpartition("[")[0] if place.endswith("]") else place)
+
+    def column_of(self, place: str) -> str:
+        """Returns the columns that could fill a place, as the file or else the dialect spells them; "" when none could."""
+        return self.feeds.get(place) or self.feeds.get(without_number(place), "")
 
     def row_of(self, place: str) -> RowRef:
         """Returns the row that a place belongs to: of a group's line its own row, else the record's first; or no row."""

@@ -11,8 +11,9 @@ from fhir_server.mapping.binding import Binding, bind, find_table
 from fhir_server.mapping.cells import Gathered, lines_in_order, read_cell
 from fhir_server.mapping.codecs.text import folded, raw_text
 from fhir_server.mapping.dialect import Dialect, Table
-from fhir_server.mapping.findings import at_row
-from fhir_server.mapping.record import FormRecord, RowRef
+from fhir_server.mapping.findings import at_row, at_value, shown
+from fhir_server.mapping.record import FormRecord, RowRef, plain
+from fhir_server.mapping.sources.mojibake import meant_text
 from fhir_server.mapping.sources.rows import SourceFile, SourceRow
 
 _SHIFT_HINT = frozenset({"mapping.not-number", "mapping.not-integer", "mapping.not-date", "mapping.no-such-day",
@@ -33,22 +34,26 @@ class ReadRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordReader:
-    """Reads the records of one form in one dialect. `unused` counts the values of columns that no table names."""
+    """Reads the records of one form in one dialect.
+
+    `unused` counts the values of columns that no table names, `dropped` those of columns that are not to be read.
+    """
 
     dialect: Dialect
     zone: tzinfo
     unused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
     _bindings: dict[tuple[str, tuple[str, ...]], Binding] = field(default_factory=dict)
     _lines: dict[LineKey, list[Gathered]] = field(default_factory=dict)
     _joined: set[LineKey] = field(default_factory=set)
 
     def read(self, files: Sequence[tuple[SourceFile, Table]]) -> Iterator[ReadRecord]:
-        """Yields every row's outcome: line tables are held in memory, record tables are streamed, orphans come last."""
+        """Yields every row's outcome: joined tables are held in memory, record tables are streamed, orphans come last."""
         for source, table in files:
-            if table.group:
+            if table.is_part:
                 yield from self._hold(source, table)
         for source, table in files:
-            if not table.group:
+            if not table.is_part:
                 yield from self._stream(source, table)
         for key, lines in self._lines.items():
             if key not in self._joined:
@@ -61,7 +66,7 @@ class RecordReader:
                 continue
             line, binding, cells = self._gather(row, table)
             parent = tuple(_key_text(cells, binding.index_of(name)) for name in table.parent)
-            self._lines.setdefault((table.group, parent), []).append(line)
+            self._lines.setdefault((table.name, parent), []).append(line)
 
     def _stream(self, source: SourceFile, table: Table) -> Iterator[ReadRecord]:
         for row in source.rows():
@@ -70,32 +75,35 @@ class RecordReader:
 
     def _record(self, row: SourceRow, table: Table) -> ReadRecord:
         found, binding, cells = self._gather(row, table)
-        lines_in_order(found)
-        _constants(found, table, self.zone)
-        joined = [line for line_table in self.dialect.tables for line in self._take(found, line_table)]
-        for index, line_table in binding.lines:
-            joined += [(line_table.group, line) for line in self._nested(found.ref, line_table, cells[index])]
+        feeds = lines_in_order(found, binding.feeds)
         rows = [found.ref]
-        for group, line in joined:
-            _attach(found, group, line)
-            if line.ref != found.ref:
-                rows.append(line.ref)
-        return ReadRecord(found.ref, FormRecord(found.values, tuple(rows), found.origins), tuple(_hinted(found)))
+        for part in self.dialect.tables if self._lines else ():
+            rows += self._join(found, part)
+        for index, name, line_table in binding.lines:
+            for line in self._nested(found, line_table, cells[index], name):
+                _attach(found, line_table.group, line)
+        _constants(found, table, self.zone)
+        return ReadRecord(found.ref, FormRecord(found.values, tuple(rows), found.origins, feeds), tuple(_hinted(found)))
 
-    def _take(self, found: Gathered, table: Table) -> list[tuple[str, Gathered]]:
-        if not table.group or not table.parent:
+    def _join(self, found: Gathered, part: Table) -> list[RowRef]:
+        """Adds the held rows of a joined table to the record; returns those that no record before had."""
+        key = (part.name, tuple(folded(str(found.values.get(name, ""))) for name in part.parent.values()))
+        if not part.is_part or not all(key[1]) or key not in self._lines:
             return []
-        key = (table.group, tuple(folded(str(found.values.get(name, ""))) for name in table.parent.values()))
-        if not all(key[1]):
-            return []
+        for line in self._lines[key]:
+            _attach(found, part.group, line)
+        is_first = key not in self._joined
         self._joined.add(key)
-        return [(table.group, line) for line in self._lines.get(key, ())]
+        return [line.ref for line in self._lines[key]] if is_first else []
 
-    def _nested(self, ref: RowRef, table: Table, raw: Any) -> Iterator[Gathered]:
-        for item in raw if isinstance(raw, list) else ():
+    def _nested(self, into: Gathered, table: Table, raw: Any, name: str) -> Iterator[Gathered]:
+        ref = into.ref
+        for item in raw if isinstance(raw, list) else [raw]:
             if isinstance(item, dict):
                 row = SourceRow(ref.file, ref.row, ref.line, tuple(item), tuple(item.values()))
                 yield self._gather(row, table, ref=ref)[0]
+            elif item not in ("", None):
+                into.issues.append(at_row("mapping.no-line", ref, column=name, value=shown(item), path=table.group))
 
     def _gather(
         self, row: SourceRow, table: Table, *, ref: RowRef | None = None
@@ -104,8 +112,10 @@ class RecordReader:
         if binding is None:
             binding = self._bindings[table.name, row.header] = bind(self.dialect, table, row.header)
         cells = list(row.cells)
-        for index in binding.drops:
-            cells[index] = ""
+        for index, name in binding.drops:
+            if cells[index] not in ("", None):
+                self.dropped[row.file, name] += 1
+                cells[index] = ""
         found = Gathered(ref or row.ref(tuple(cells)))
         for index, spelled, column in binding.reads:
             if cells[index] not in ("", None):
@@ -121,9 +131,8 @@ class RecordReader:
             return ReadRecord(RowRef(row.file, row.row, row.line, ""), is_blank=True)
         problem = row.problem
         ref = RowRef(row.file, row.row, row.line, "")
-        lost = next((n for n, c in zip(row.header, row.cells, strict=False) if "\ufffd" in str(c)), None)
-        if problem is None and lost is not None:
-            problem = at_row("mapping.lost-character", ref, column=lost)
+        if problem is None:
+            problem = _garbled(row, ref)
         return None if problem is None else ReadRecord(ref, issues=(problem,))
 
     def _orphan(self, line: Gathered, key: LineKey) -> ReadRecord:
@@ -141,6 +150,17 @@ def tables_of(dialect: Dialect, files: Sequence[SourceFile]) -> list[tuple[Sourc
     return [(source, find_table(dialect, source.header, file=source.name)) for source in files]
 
 
+def _garbled(row: SourceRow, ref: RowRef) -> Issue | None:
+    """A value that lost characters, or was read in a wrong encoding, before it came here."""
+    for name, cell in zip(row.header, row.cells, strict=False):
+        if isinstance(cell, str) and not cell.isascii():
+            if "\ufffd" in cell:
+                return at_row("mapping.lost-character", ref, column=shown(name), value=shown(cell))
+            if (meant := meant_text(cell)) is not None:
+                return at_row("mapping.mojibake", ref, column=shown(name), value=shown(cell), meant=shown(meant))
+    return None
+
+
 def _key_text(cells: Sequence[Any], index: int | None) -> str:
     return "" if index is None else folded(raw_text(cells[index]))
 
@@ -151,13 +171,25 @@ def _constants(found: Gathered, table: Table, zone: tzinfo) -> None:
 
 
 def _attach(found: Gathered, group: str, line: Gathered) -> None:
-    """Adds a line to its record; its findings count against the record."""
-    if line.values:
+    """Adds a joined row to its record, as a line of a group or field by field; its findings count against the record."""
+    if not group:
+        _merge(found, line)
+    elif line.values:
         lines = found.values.setdefault(group, [])
         lines.append(line.values)
         for name, origin in line.origins.items():
             found.origins[f"{group}[{len(lines)}].{name}"] = origin
     found.issues.extend(line.issues)
+
+
+def _merge(found: Gathered, part: Gathered) -> None:
+    """Adds the fields of a joined row; where both say something, the joined table, which is about that matter, wins."""
+    for place, origin in part.origins.items():
+        own = found.origins.get(place)
+        if own is not None and plain(found.values[place]) != plain(part.values[place]):
+            told = {"other": origin.row.file, "other_row": origin.row.row, "kept": shown(origin.raw)}
+            found.issues.append(at_value("mapping.other-value", own, severity=Severity.WARNING, path=place, **told))
+        found.values[place], found.origins[place] = part.values[place], origin
 
 
 def _hinted(found: Gathered) -> list[Issue]:

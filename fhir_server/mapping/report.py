@@ -29,7 +29,7 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class UnusedColumn:
-    """A column that no table names, and how many of its cells held something."""
+    """A column that no table names, or that is not to be read, and how many of its cells held something."""
 
     file: str
     column: str
@@ -46,6 +46,7 @@ class Report:
     files: tuple[FileReport, ...]
     issues: tuple[Finding, ...]
     unused_columns: tuple[UnusedColumn, ...]
+    dropped_columns: tuple[UnusedColumn, ...]
     unused_fields: dict[str, int]
 
     @property

@@ -111,7 +111,7 @@ def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[
             issues += _identity_findings(record, found.name, card, problem, bad_id=bad_id)
     if not changed:
         return record, issues
-    return FormRecord(record.values | changed, record.rows, record.origins), issues
+    return replace(record, values=record.values | changed), issues
 
 
 def _birth_problem(card: IdCard, birth: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fhir_server.errors import Issue
+from fhir_server.errors import Issue, Severity
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.directives import key_text
 from fhir_server.mapping.findings import at_place
@@ -56,13 +56,15 @@ class _Instance:
 def run(plan: Plan, record: FormRecord, now: datetime) -> MapResult:
     """Returns the record's resources as PUTs with derived ids; the same record gives the same bundle, `recorded` aside.
 
-    `now` is the Provenance's instant. Costs about half a millisecond for 25 resources.
+    `now` is the Provenance's instant, and its date (in its own offset) the day that ages are told on. Costs about half a millisecond for 25 resources.
     """
     unused = tuple(name for name in record.values if name not in plan.used)
     references: dict[str, list[str]] = {}
-    instances = _instances(plan, record, Scope(record.values, None, references, Ids(plan.namespace)))
-    if isinstance(instances, Issue):
-        return MapResult(None, (instances,), unused)
+    issues: list[Issue] = []
+    scope = Scope(record.values, None, references, Ids(plan.namespace), now.date())
+    instances = _instances(plan, record, scope, issues)
+    if not instances and issues:
+        return MapResult(None, tuple(issues), unused)
     for one in instances:
         references.setdefault(one.plan.name, []).append(one.reference)
     built = [(one, made) for one in instances if (made := _built(one, plan)) is not None]
@@ -72,7 +74,7 @@ def run(plan: Plan, record: FormRecord, now: datetime) -> MapResult:
     key = record_key(plan, record)
     provenance = provenance_of(plan, record, key, [one.reference for one, _ in built], now)
     bundle = bundle_of([*resources, provenance])
-    return MapResult(bundle, (), unused, tuple(one.made for one, _ in single), collected)
+    return MapResult(bundle, tuple(issues), unused, tuple(one.made for one, _ in single), collected)
 
 
 def bundle_of(resources: Iterable[JsonObject]) -> JsonObject:
@@ -95,31 +97,52 @@ def record_key(plan: Plan, record: FormRecord) -> tuple[str, ...]:
     return key if all(key) else tuple(key_text(record.values.get(name)) for name in plan.form.key_fallback)
 
 
-def _instances(plan: Plan, record: FormRecord, scope: Scope) -> list[_Instance] | Issue:
-    """The resources that this record makes, with their ids; an issue when the record has no key."""
+def _instances(plan: Plan, record: FormRecord, scope: Scope, issues: list[Issue]) -> list[_Instance]:
+    """The resources that this record makes, with their ids; none, and an issue, when the record has no key."""
     if not (key := record_key(plan, record)) or not all(key):
         label = "、".join(plan.form.fields[name].label for name in plan.form.key)
-        return at_place("mapping.key-missing", record, plan.form.key[0], label=label)
+        issues.append(at_place("mapping.key-missing", record, plan.form.key[0], label=label))
+        return []
     found: list[_Instance] = []
     for resource in plan.resources:
-        found += _of_resource(resource, scope)
+        made, unkeyed = _of_resource(resource, scope)
+        found += made
+        issues += (_unkeyed(resource, record, number) for number in unkeyed)
     return found
 
 
-def _of_resource(resource: ResourcePlan, scope: Scope) -> list[_Instance]:
+def _unkeyed(resource: ResourcePlan, record: FormRecord, number: int) -> Issue:
+    """A resource that could not be made, because a part of what its id derives from is empty; `number` is its line, or 0."""
+    empty = [a for a in resource.key if "." not in a.path and not key_text(record.values.get(a.path))]
+    access = (empty or [*resource.key])[0]
+    group, point, name = access.path.partition(".")
+    place = f"{group}[{number}].{name}" if point else access.path
+    given = {"label": access.field.label, "type": resource.type, "resource": resource.name}
+    return at_place("mapping.resource-unkeyed", record, place, severity=Severity.WARNING, **given)
+
+
+def _of_resource(resource: ResourcePlan, scope: Scope) -> tuple[list[_Instance], list[int]]:
+    """The resources that this entry of the map makes, and the lines (0: the record) for which it lacks the key."""
     if resource.each is None:
-        key = _key(resource, scope) if resource.when.test(scope) else ()
-        return [_instance(resource, 0, scope, key)] if key else []
+        if not resource.when.test(scope):
+            return [], []
+        key = _key(resource, scope)
+        return ([_instance(resource, 0, scope, key)], []) if key else ([], [0])
+    unkeyed: list[int] = []
     found: list[_Instance] = []
     seen: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(resource.each.get(scope) or (), 1):
-        inner = Scope(scope.values, line, scope.references, scope.ids)
-        key = _key(resource, inner) if resource.when.test(inner) else ()
-        if key:
+        inner = scope.at(line)
+        if not resource.when.test(inner):
+            continue
+        key = _key(resource, inner)
+        if not key:
+            unkeyed.append(number)
+        else:
             seen[key] = seen.get(key, 0) + 1
             key = key if seen[key] == 1 else (*key, f"#{seen[key]}")
             found.append(_instance(resource, number, inner, key))
-    return found
+    return found, unkeyed
 
 
 def _instance(resource: ResourcePlan, number: int, scope: Scope, key: tuple[str, ...]) -> _Instance:

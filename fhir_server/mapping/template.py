@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, NoReturn
 
 from fhir_server.fhir.shapes import JsonObject
@@ -17,12 +18,20 @@ _FIELD = re.compile(r"=(\.?[A-Za-z]\w*|\.)")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a template reads: the record's values, the current line of `each`, references by resource name, and ids."""
+    """What a template reads: the record's values, the current line of `each`, references by resource name, ids, and today.
+
+    `today` is a date in the configured zone; None where templates are only compiled.
+    """
 
     values: JsonObject
     line: Any
     references: Mapping[str, list[str]]
     ids: Ids
+    today: date | None = None
+
+    def at(self, line: Any) -> "Scope":
+        """Returns the scope of one line of a group."""
+        return Scope(self.values, line, self.references, self.ids, self.today)
 
 
 Build = Callable[[Scope], Any]

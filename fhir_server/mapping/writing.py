@@ -15,7 +15,7 @@ def to_source(dialect: Dialect, values: JsonObject) -> dict[str, list[Row]]:
     A record goes to the first record table whose constants agree with it; lines of a group to its line table, or to
     numbered columns. Codes are written as the dialect's first code for them.
     """
-    table = next((t for t in dialect.tables if not t.group and _agrees(t, values)), None)
+    table = next((t for t in dialect.tables if not t.is_part and _agrees(t, values)), None)
     found: dict[str, list[Row]] = {}
     if table is None:
         return found

@@ -1,7 +1,9 @@
 """Source files into a store or server: map, store in batches, and one report of both."""
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from fhir_server.errors import Issue
@@ -11,6 +13,9 @@ from fhir_server.operations.load_records import Sink, Stored, batches
 from fhir_server.operations.map_records import MappedRecord, MapRun
 
 Progress = Callable[[int], None]
+
+OBJECTS_A_COLLECTION = 200_000
+"""Python looks for cycles after so many new objects while a load runs: about one batch. Mapped records have none."""
 
 
 @dataclass(slots=True)
@@ -51,15 +56,29 @@ async def load_files(run: MapRun, sink: Sink, *, progress: Progress | None = Non
     """
     tally = LoadTally()
     done = 0
-    for batch in batches(run):
-        kept = [record for record in batch if record.bundle is not None]
-        outcomes = await sink.store([_resources(record) for record in kept])
-        for record, stored in zip(kept, outcomes, strict=True):
-            tally.add(record, stored)
-        done += len(batch)
-        if progress is not None:
-            progress(done)
+    with _rare_collections():
+        for batch in batches(run):
+            kept = [record for record in batch if record.bundle is not None]
+            outcomes = await sink.store([_resources(record) for record in kept])
+            for record, stored in zip(kept, outcomes, strict=True):
+                tally.add(record, stored)
+            done += len(batch)
+            if progress is not None:
+                progress(done)
     return _report(run, tally)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Keeps the cycle collector from walking every definition and every waiting record again and again."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_A_COLLECTION, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def _resources(record: MappedRecord) -> Sequence[JsonObject]:

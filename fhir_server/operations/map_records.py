@@ -60,12 +60,13 @@ class MapRun:
     progress: Progress | None = None
     _tally: Tally = field(default_factory=Tally)
     _unused_columns: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _dropped_columns: Counter[tuple[str, str]] = field(default_factory=Counter)
     _unused_fields: Counter[str] = field(default_factory=Counter)
     _seen: dict[tuple[str, ...], RowRef] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[MappedRecord]:
         collection = Collection(self.mapper.plan)
-        reader = RecordReader(self.mapper.dialect, self.mapper.zone, self._unused_columns)
+        reader = RecordReader(self.mapper.dialect, self.mapper.zone, self._unused_columns, self._dropped_columns)
         for done, item in enumerate(reader.read(self._open()), 1):
             if self.progress is not None:
                 self.progress(done)
@@ -78,8 +79,11 @@ class MapRun:
             assert file.read == file.mapped + file.rejected, file
 
     def report(self) -> Report:
-        """Returns what has been read so far: files, findings in the order they came, unused columns and fields."""
-        unused = tuple(UnusedColumn(f, c, n) for (f, c), n in sorted(self._unused_columns.items()))
+        """Returns what has been read so far: files, findings in the order they came, unused and dropped columns, unused fields."""
+        unused, dropped = (
+            tuple(UnusedColumn(f, c, n) for (f, c), n in sorted(counts.items()))
+            for counts in (self._unused_columns, self._dropped_columns)
+        )
         return Report(
             self.mapper.form.name,
             self.mapper.dialect.name,
@@ -87,6 +91,7 @@ class MapRun:
             self._tally.files(),
             tuple(self._tally.findings),
             unused,
+            dropped,
             dict(sorted(self._unused_fields.items())),
         )
 

@@ -16,6 +16,9 @@ from fhir_server.synthetic.population import Population
 from fhir_server.synthetic.table_rows import Entry, TableRows, rows_by_table
 
 MANIFEST = "manifest.json"
+SOURCE = "synthetic"
+"""Name of the source system: what is loaded carries `meta.source` `{B}/source/synthetic`, so that nobody takes it for real."""
+
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030")
 # Files of paper forms are called as the form is printed.
 _FILE_NAMES = {"居民": "个人基本信息表", "高血压随访": "高血压患者随访服务记录表", "转诊": "双向转诊"}
@@ -36,7 +39,7 @@ class Output:
 def write_population(population: Population, output: Output, *, mappings: Mappings) -> JsonObject:
     """Writes one file a table and `manifest.json`; returns the manifest. The same arguments give the same bytes.
 
-    The manifest has `dialect`, `seed`, `residents`, `asOf`, `files` in load order (form, paths, encoding, rows), `planted`
+    The manifest has `dialect`, `source`, `seed`, `residents`, `asOf`, `files` in load order (form, paths, encoding, rows), `planted`
     (file, row as findings count it, kind, rule, stage) and `spoilt` (residents whose citizen number is recorded badly).
 
     Raises:
@@ -47,6 +50,7 @@ def write_population(population: Population, output: Output, *, mappings: Mappin
     planted = plant(stream(population.seed, "faults"), population, count=output.bad_rows)
     manifest: JsonObject = {
         "dialect": output.dialect,
+        "source": SOURCE,
         "seed": population.seed,
         "residents": population.residents,
         "asOf": population.as_of.isoformat(),

@@ -7,6 +7,7 @@ from typing import Any
 from fhir_server.definitions.registry import Element, StructureDefinition
 from fhir_server.validation.checks import all_of, below_any, below_sibling, on_object
 from fhir_server.validation.facets import keys_of, own_constraints, own_element, value_checks
+from fhir_server.validation.remembered import REMEMBERED, is_plain, remembering
 from fhir_server.validation.report import Findings, at, found
 from fhir_server.validation.rules.binding import build_binding
 from fhir_server.validation.rules.cardinality import build_cardinality
@@ -74,7 +75,8 @@ class Delta:
             return all_of([build_resource_type(site, self.build), self._resource_children(node)])
         known = [*own_constraints(type_, self.build), *(base.constraints if base else ())]
         checks = [build_binding(site, self.build), *value_checks(site, known, self.build)]
-        return all_of([*checks, self.children(node, type_, around)])
+        check = all_of([*checks, self.children(node, type_, around)])
+        return remembering(check) if check and type_ in REMEMBERED and is_plain(node) else check
 
     def children(self, node: Node, type_: str, around: Node | None = None) -> Check | None:
         """Returns the check of an object's elements, or None when the profile adds nothing."""
@@ -122,7 +124,8 @@ class Delta:
                 return self.value(one, type_, node.element, node)
 
             sliced = build_slicing(node, self._site(node, type_, base), self.build, compile_slice=compile_slice)
-            yield None if sliced is None else _sliced_below(keys[0], sliced)
+            if sliced is not None:
+                yield _sliced_below(keys[0], sliced, is_remembered=type_ in REMEMBERED and is_plain(node))
 
     def _choice_slice(self, one: Node, node: Node, keys: list[Key]) -> Iterator[Check | None]:
         codes = {type_.code for type_ in one.element.types}
@@ -149,17 +152,17 @@ class Delta:
         return check
 
 
-def _sliced_below(key: Key, sliced: Sliced) -> Check:
+def _sliced_below(key: Key, sliced: Sliced, *, is_remembered: bool) -> Check:
     """Returns the check of an object that runs the slices of one property; what concerns an item gets its place."""
     name, segment, is_array = key.name, key.segment, key.is_array
 
-    def check(owner: Any, scope: Scope) -> Findings | None:
-        values = owner.get(name)
+    def check_values(values: Any, scope: Scope) -> Findings | None:
         listed = values if type(values) is list else [] if values is None or is_array else [values]
         findings = sliced(list(enumerate(listed)), scope)
         return None if findings is None else [_placed(one, segment, is_array) for one in findings]
 
-    return check
+    check = remembering(check_values) if is_remembered else check_values
+    return lambda owner, scope: check(owner.get(name), scope)
 
 
 def _placed(finding: Any, segment: str, is_array: bool) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fhir_server.definitions.registry import Element
 from fhir_server.validation.checks import all_of
 from fhir_server.validation.facets import key_of, own_constraints, value_checks
+from fhir_server.validation.remembered import REMEMBERED, remembering
 from fhir_server.validation.rules.binding import build_binding, build_code
 from fhir_server.validation.rules.bundle import check_bundle
 from fhir_server.validation.rules.contained import check_contained
@@ -66,9 +67,14 @@ def _value_check(type_: str, key: Key, site: Site, build: Build) -> Check:
     elif key.type == "Extension":
         first = [_extension(type_, key.name, build)]
     else:
-        first = [build.type_check(key.type), build_binding(site, build)]
+        first = [_complex(site, build)]
     known = own_constraints(key.type, build)
     return all_of([*first, *value_checks(site, known, build)]) or CHECKS["string"]
+
+
+def _complex(site: Site, build: Build) -> Check | None:
+    check = all_of([build.type_check(site.type), build_binding(site, build)])
+    return remembering(check) if check and site.type in REMEMBERED else check
 
 
 def _extension(type_: str, name: str, build: Build) -> Check:

@@ -8,6 +8,7 @@ from fhir_server.mapping.codecs.text import folded
 from fhir_server.mapping.form import Field
 from fhir_server.mapping.record import Code
 
+_NUMBERED = re.compile(r"([0-9]+) ?[.、:]? ?(.+)", re.DOTALL)
 _WITH_TEXT = re.compile(r"([^:(]+?)\s*(?::\s*(.+)|\((.+)\))", re.DOTALL)
 
 
@@ -22,10 +23,14 @@ class SourceCode:
 
 @dataclass(frozen=True, slots=True)
 class CodeReader:
-    """Reads one code field (`of`) in one dialect. `own` are the dialect's codes, empty where it speaks the form's own."""
+    """Reads one code field (`of`) in one dialect. `own` are the dialect's codes, empty where it speaks the form's own.
+
+    `words` are further spellings beside the form's codes and displays.
+    """
 
     of: Field
     own: Mapping[str, SourceCode] = field(default_factory=dict)
+    words: Mapping[str, SourceCode] = field(default_factory=dict)
 
     def knows(self, text: str) -> bool:
         """Tells whether a text is a code or display here, so that a null word (`无`) may be an answer."""
@@ -39,10 +44,14 @@ class CodeReader:
         options = self.of.options
         if not self.own and word in options:
             return Code(word, word, options[word].display)
+        if word in self.words:
+            return self._known(word, self.words[word])
         return self._display(word) or Code(None, word, word)
 
     def _own(self, word: str) -> Code:
-        known = self.own[word]
+        return self._known(word, self.own[word])
+
+    def _known(self, word: str, known: SourceCode) -> Code:
         option = self.of.options.get(known.to or "")
         exact = known.equivalence in {"equal", "equivalent"}
         text = known.display or (option.display if option and exact else "")
@@ -53,10 +62,19 @@ class CodeReader:
             if folded(option.display) == word:
                 return Code(option.code, option.code, option.display)
         match = _WITH_TEXT.fullmatch(word)
-        for option in self.of.options.values():
-            if match and option.has_text and match[1] in {folded(option.display), option.code}:
-                return Code(option.code, option.code, match[2] or match[3])
+        for option in self.of.options.values() if match else ():
+            if option.has_text and match and match[1] in {folded(option.display), option.code}:
+                words = match[2] or match[3]
+                return self._named(words) or Code(option.code, option.code, words)
+        numbered = _NUMBERED.fullmatch(word)
+        if numbered and numbered[1] in self.of.options and not self.own:
+            found = self._display(numbered[2])
+            return found if found is not None and found.code == numbered[1] else None
         return None
+
+    def _named(self, words: str) -> Code | None:
+        """Free words that are another answer's own display: 少数民族(苗族) is 苗族."""
+        return next((Code(o.code, o.code, o.display) for o in self.of.options.values() if folded(o.display) == words), None)
 
     def write(self, code: str) -> str:
         """Returns the dialect's first code for an option code, exact ones first.

@@ -5,6 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 
+# Byte order marks of joined files and zero-width marks of word processors: nobody sees them, and ids would differ.
+_INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+
+
 class BadText(ValueError):
     """A cell that cannot be read as its field's type: the catalogue key of the finding and its parameters."""
 
@@ -16,13 +20,13 @@ class BadText(ValueError):
 def folded(text: str) -> str:
     """Returns the text trimmed and normalised: full-width digits, letters and signs become half-width ones."""
     text = text.strip()
-    return text if text.isascii() else unicodedata.normalize("NFKC", text).strip()
+    return text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).strip()
 
 
 def raw_text(value: Any) -> str:
     """Returns a JSON or CSV value as text: numbers as they are written, true and false as words, None as nothing."""
     if isinstance(value, str):
-        return value.strip()
+        return value.strip() if value.isascii() else value.translate(_INVISIBLE).strip()
     if value is None:
         return ""
     if isinstance(value, bool):

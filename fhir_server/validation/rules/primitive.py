@@ -170,3 +170,6 @@ CHECKS: Mapping[str, Check] = {
     **{name: _by_range(name, *limits) for name, limits in INTEGERS.items()},
 }
 """The check of every primitive type of R4."""
+
+TEXT_CHECKS = frozenset(CHECKS[name] for name in ("string", "markdown", *WORDS))
+"""Checks that accept every short text of printable characters without a space."""

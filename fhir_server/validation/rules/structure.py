@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing
 from fhir_server.validation.rules.json_types import wrong_json
+from fhir_server.validation.rules.primitive import TEXT_CHECKS
 from fhir_server.validation.site import Check, Scope
 
 Field: TypeAlias = tuple[Check, str]
@@ -34,6 +35,7 @@ class Shape:
 def build_object(shape: Shape) -> Check:
     """Returns the check of an object: it loops over the properties present, not over those possible."""
     check_of = {key: field[0] for key, field in shape.fields.items()}.get
+    texts = frozenset(key for key, field in shape.fields.items() if field[0] in TEXT_CHECKS)
     needed, rules, may_be_bare = tuple((n.keys, n.place) for n in shape.needed), tuple(shape.rules), shape.is_resource
 
     def check(value: Any, scope: Scope) -> Findings | None:
@@ -41,6 +43,9 @@ def build_object(shape: Shape) -> Check:
             return wrong_json(value, "object")
         result: Findings | None = None
         for key, item in value.items():
+            # What every text type accepts, told without a call; all else is for the check of the type
+            if key in texts and type(item) is str and item.isprintable() and 0 < len(item) < 99 and " " not in item:
+                continue
             item_check = check_of(key)
             more = item_check(item, scope) if item_check is not None else [_unknown(key, shape)]
             if more is not None:
@@ -83,6 +88,8 @@ def build_choice(name: str, keys: frozenset[str]) -> Check:
     """Returns the check that only one type of a choice element is used; `keys` include the siblings of primitives."""
 
     def check(value: Any, _: Scope) -> Findings | None:
+        if keys.isdisjoint(value):
+            return None
         present = keys.intersection(value)
         if len(present) < 2:
             return None
