@@ -14,9 +14,10 @@ _ATTRIBUTES = frozenset(
     {"label", "type", "required", "repeats", "max", "unit", "ucum", "units", "range", "pattern", "options", "unknown"}
     | {"check", "birth", "fields", "note", "loinc", "dataElement", "section"}
 )
-_FORM_KEYS = frozenset({"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules"})
-_RULE_SHAPES = frozenset({"greater", "before", "not_after", "not_future", "requires", "any_of"})
-_RULE_KEYS = _RULE_SHAPES | {"key", "en", "zh", "severity"}
+_FORM_KEYS = frozenset({"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules", "across"})
+_RULE_SHAPES = frozenset({"greater", "before", "not_after", "not_future", "requires", "any_of", "alone"})
+_ACROSS_SHAPES = frozenset({"unique", "no_overlap"})
+_RULE_KEYS = {"key", "en", "zh", "severity"}
 _PLACE = re.compile(r"([A-Za-z]\w*)(?:\[([1-9]\d*)\])?(?:\.([A-Za-z]\w*))?")
 
 
@@ -115,7 +116,10 @@ def read_form(path: Path) -> Form:
         tuple(raw["key"]),
         tuple(raw.get("key_fallback") or ()),
         fields,
-        tuple(_rule(r, file=file, place=f"rules[{n}]") for n, r in enumerate(raw.get("rules") or ())),
+        *(
+            tuple(_rule(r, known, file=file, place=f"{part}[{n}]") for n, r in enumerate(raw.get(part) or ()))
+            for part, known in (("rules", _RULE_SHAPES), ("across", _ACROSS_SHAPES))
+        ),
     )
     _check_references(form, file)
     return form
@@ -175,21 +179,26 @@ def _check(entry: Mapping[str, Any], *, file: str, place: str) -> str:
     return chosen
 
 
-def _rule(raw: Any, *, file: str, place: str) -> Rule:
-    entry = only_keys(raw, _RULE_KEYS, file=file, place=place)
-    shapes = [s for s in _RULE_SHAPES if s in entry]
+def _rule(raw: Any, known: frozenset[str], *, file: str, place: str) -> Rule:
+    entry = only_keys(raw, known | _RULE_KEYS, file=file, place=place)
+    shapes = [s for s in known if s in entry]
     if len(shapes) != 1 or not {"key", "en", "zh"} <= entry.keys():
-        raise BrokenMapping(file, place, f"a rule has key, en, zh and one of {', '.join(sorted(_RULE_SHAPES))}")
+        raise BrokenMapping(file, place, f"a rule has key, en, zh and one of {', '.join(sorted(known))}")
     shape = shapes[0]
     arguments = [entry[shape]] if isinstance(entry[shape], str) else entry[shape]
-    fields = (arguments["field"], *arguments["then"]) if isinstance(arguments, dict) else tuple(arguments)
+    fields = _named(arguments) if isinstance(arguments, dict) else tuple(arguments)
     is_warning = entry.get("severity") == "warning"
     return Rule(entry["key"], shape, arguments, fields, entry["en"], entry["zh"], is_warning)
 
 
+def _named(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that the arguments of a rule name, whatever its shape."""
+    return (*(arguments[n] for n in ("field", "of", "start", "end") if n in arguments), *arguments.get("then", ()))
+
+
 def _check_references(form: Form, file: str) -> None:
     named = {"key": form.key, "key_fallback": form.key_fallback}
-    named |= {f"rules.{rule.key}": rule.fields for rule in form.rules}
+    named |= {f"rules.{rule.key}": rule.fields for rule in (*form.rules, *form.across)}
     named |= {f"fields.{f.path}.birth": (f.birth,) for f in form.each_field() if f.birth}
     for place, fields in named.items():
         for name in fields:

@@ -9,6 +9,7 @@ from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.functions import conversion, strings
 from fhir_server.fhirpath.transpiler import compare
 from fhir_server.fhirpath.transpiler.code import (
+    MOMENT,
     NOTHING,
     NUMBER,
     OBJECT,
@@ -280,6 +281,10 @@ def _substring(context: Context, focus: Code, arguments: Arguments) -> Code:
     numbers = [single(context.code(a)) for a in arguments]
     if family_of(focus.types) != TEXT or any(family_of(n.types) != NUMBER for n in numbers):
         raise Unsupported("substring() of other values")
+    starts = numbers[0].constants
+    if len(numbers) == 2 and starts and starts[0] >= 0 and numbers[1].constants:
+        end = starts[0] + max(numbers[1].constants[0], 0)
+        return Code(f"cut({_text(focus).text}, {starts[0]}, {end})", ("System.String",))
     function = context.constants.name(strings.substring)
     return Code(f"part({function}, {_text(focus).text}, {', '.join(n.text for n in numbers)})", ("System.String",))
 
@@ -310,6 +315,27 @@ def _converted(function: Callable[..., object], type_: str) -> Build:
     return build
 
 
+def _to_string(context: Context, focus: Code, arguments: Arguments) -> Code:
+    if family_of(focus.types) == MOMENT and len(focus.types) == 1 and not focus.types[0].startswith("System."):
+        return Code(f"dated_text({single(focus).text}, {focus.types[0]!r})", ("System.String",))
+    return _converted(conversion.to_text, "System.String")(context, focus, arguments)
+
+
+def _to_integer(context: Context, focus: Code, arguments: Arguments) -> Code:
+    if family_of(focus.types) == TEXT:
+        return Code(f"whole({single(focus).text})", ("System.Integer",))
+    return _converted(conversion.to_integer, "System.Integer")(context, focus, arguments)
+
+
+def _all_are(*, truth_value: bool) -> Build:
+    def build(context: Context, focus: Code, arguments: Arguments) -> Code:
+        if focus.types != ("System.Boolean",):
+            raise Unsupported("allTrue() or allFalse() of other than computed truths")
+        return boolean(f"all([v is {truth_value} for v in {as_list(focus)}])")
+
+    return build
+
+
 def _abs(context: Context, focus: Code, arguments: Arguments) -> Code:
     if family_of(focus.types) != NUMBER:
         raise Unsupported("abs() of other than numbers")
@@ -328,6 +354,6 @@ _FUNCTIONS: dict[str, Build] = {
     "upper": _on_text(str.upper, "System.String"), "lower": _on_text(str.lower, "System.String"),
     "trim": _on_text(str.strip, "System.String"), "indexOf": _on_text(str.find, "System.Integer"),
     "replace": _on_text(str.replace, "System.String"), "replaceMatches": _on_text(strings.replace_matches, "System.String"),
-    "toInteger": _converted(conversion.to_integer, "System.Integer"), "toDecimal": _converted(conversion.to_decimal, "System.Decimal"),
-    "toString": _converted(conversion.to_text, "System.String"),
+    "allTrue": _all_are(truth_value=True), "allFalse": _all_are(truth_value=False), "toInteger": _to_integer, "toString": _to_string,
+    "toDecimal": _converted(conversion.to_decimal, "System.Decimal"),
 }  # fmt: skip

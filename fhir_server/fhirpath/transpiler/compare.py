@@ -28,6 +28,7 @@ _SAME = {
 }
 _ORDER = {TEXT: "number_order", NUMBER: "number_order", MOMENT: "moment_order", QUANTITY: "quantity_order"}
 _HOLDS = {"<": ("(-1,)", "(0, 1)"), ">": ("(1,)", "(-1, 0)"), "<=": ("(-1, 0)", "(1,)"), ">=": ("(0, 1)", "(-1,)")}
+_OPPOSITE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 _EMPTY = boolean("False", "False")
 
 
@@ -106,9 +107,16 @@ def ordered(operator: str, a: Code, b: Code) -> Code:
     family = _shared(a, b)
     if family not in _ORDER:
         raise Unsupported(f"the order of {a.types} and {b.types}")
+    if b.constants and len(b.constants) == 1 and a.text.isidentifier() and family in (NUMBER, TEXT):
+        return _ordered_constant(operator, a, b)
     order = f"{_ORDER[family]}({single(a).text}, {single(b).text})"
     yes, no = _HOLDS[operator]
     return boolean(f"({order} in {yes})", f"({order} in {no})")
+
+
+def _ordered_constant(operator: str, a: Code, b: Code) -> Code:
+    """A variable against a number or text: Python's own operators need no call."""
+    return boolean(*(f"({a.text} is not None and {a.text} {o} {b.text})" for o in (operator, _OPPOSITE[operator])))
 
 
 def contained(item: Code, found: Code, constants: Constants) -> Code:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhirpath import quantity, temporal
 from fhir_server.fhirpath.environment import Resolve, clock_now
 from fhir_server.fhirpath.equality import as_quantity, frozen, key
+from fhir_server.fhirpath.functions.conversion import to_integer, to_text
 from fhir_server.fhirpath.narrative import is_narrative
 from fhir_server.fhirpath.nodes import Node, atom, fhir_type, literal, plain
 from fhir_server.fhirpath.operators import computed, in_bounds
@@ -19,6 +21,7 @@ from fhir_server.fhirpath.temporal import DATE, Temporal, of_datetime, parse_dat
 from fhir_server.fhirpath.transpiler.elements import Items, Malformed, choice_pairs
 from fhir_server.fhirpath.units import measure_of
 
+_DIGITS = {str(digit): digit for digit in range(10)}
 _FEW = 8
 """Items that are faster compared than hashed."""
 
@@ -97,16 +100,30 @@ def moment(value: Any) -> Any:
     return parsed
 
 
+@lru_cache(4096)
 def dated(value: Any, type_: str) -> Any:
     """Returns the Date or DateTime of a FHIR date, dateTime or instant; None stays None.
 
     Raises:
         Malformed: not a date.
+        TypeError: no text, and nothing that can be a key of the cache.
     """
     found = None if value is None else atom(Node(value, type_))
     if isinstance(found, str):
         raise Malformed
     return found
+
+
+@lru_cache(4096)
+def dated_text(value: Any, type_: str) -> str | None:
+    """Returns the text of the Date or DateTime of a FHIR date, dateTime or instant; None stays None.
+
+    Raises:
+        Malformed: not a date.
+        TypeError: no text, and nothing that can be a key of the cache.
+    """
+    found = dated(value, type_)
+    return None if found is None else to_text(found)
 
 
 def _quantity(value: Any) -> Quantity | None:
@@ -196,6 +213,17 @@ def matches(text: Any, pattern: re.Pattern[str]) -> bool | None:
 def part(function: Callable[..., str | None], text: Any, *numbers: Any) -> str | None:
     """Returns a substring; None when the text or a number is empty."""
     return None if text is None or None in numbers else function(text, *numbers)
+
+
+def cut(text: Any, start: int, end: int) -> str | None:
+    """Returns `text[start:end]` as substring() with constant numbers has it: None when `start` is outside."""
+    return None if text is None or start >= len(text) else text[start:end]
+
+
+def whole(text: Any) -> int | None:
+    """Returns the integer that a text spells, or None; one digit, as check sums want it, is looked up."""
+    digit = _DIGITS.get(text)
+    return digit if digit is not None or text is None else to_integer(text)
 
 
 def joined(a: Any, b: Any) -> str:
