@@ -45,8 +45,8 @@ def _overlap(one: _Term, other: _Term) -> bool:
     return one.start <= other.end and other.start <= one.end
 
 
-def _unique(name: str, record: FormRecord) -> tuple[Any, _Term | None, str]:
-    return plain(record.values.get(name)), _Term("", ""), name
+def _unique(fields: list[str], record: FormRecord) -> tuple[Any, _Term | None, str]:
+    return plain(record.values.get(fields[0])), _Term("", ""), fields[0]
 
 
 def _no_overlap(given: dict[str, Any], record: FormRecord) -> tuple[Any, _Term | None, str]:

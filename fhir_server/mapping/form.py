@@ -72,7 +72,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form: its fields, what identifies a record, and the rules between fields."""
+    """A form: its fields, what identifies a record, the rules between fields, and those between the records of a run."""
 
     name: str
     title: str
@@ -81,6 +81,7 @@ class Form:
     key_fallback: tuple[str, ...]
     fields: Mapping[str, Field]
     rules: tuple[Rule, ...]
+    across: tuple[Rule, ...] = ()
 
     def find(self, path: str) -> Field | None:
         """Returns the field of a path (`sbp`, `drugs.name`) or place (`drugs[1].name`), or None."""

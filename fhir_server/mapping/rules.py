@@ -85,6 +85,12 @@ def _any_of(case: _Case, fields: list[str]) -> list[str]:
     return [] if any(case.get(f) is not None for f in fields) else fields[:1]
 
 
+def _alone(case: _Case, given: JsonObject) -> list[str]:
+    """An answer that excludes all others: 无症状 beside 头痛."""
+    values = case.get(given["field"]) or []
+    return [given["field"]] if len(values) > 1 and any(v in given["is"] for v in values) else []
+
+
 _RULES: dict[str, Callable[[_Case, Any], list[str]]] = {
     "greater": _greater,
     "before": _before,
@@ -92,6 +98,7 @@ _RULES: dict[str, Callable[[_Case, Any], list[str]]] = {
     "not_future": _not_future,
     "requires": _requires,
     "any_of": _any_of,
+    "alone": _alone,
 }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from fhir_server.errors import InvalidRequest, Issue, Severity, has_errors
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping import Mapper, Mappings
+from fhir_server.mapping.across import RunMemory
 from fhir_server.mapping.binding import find_table
 from fhir_server.mapping.collecting import Collection
 from fhir_server.mapping.dialect import Table
@@ -63,6 +64,7 @@ class MapRun:
     _dropped_columns: Counter[tuple[str, str]] = field(default_factory=Counter)
     _unused_fields: Counter[str] = field(default_factory=Counter)
     _seen: dict[tuple[str, ...], RowRef] = field(default_factory=dict)
+    _memory: RunMemory = field(default_factory=RunMemory)
 
     def __iter__(self) -> Iterator[MappedRecord]:
         collection = Collection(self.mapper.plan)
@@ -122,7 +124,7 @@ class MapRun:
         issues += [*result.issues, *self._invalid(checked, result)]
         if result.bundle is None or has_errors(issues):
             return self._rejected(item.ref, record.rows, values, issues)
-        issues += self._repeated(checked)
+        issues += [*self._repeated(checked), *self._memory.broken(self.mapper.form, checked, record_key(self.mapper.plan, checked))]
         return self._mapped(checked, result, values, issues, collection)
 
     def _rejected(

@@ -11,7 +11,7 @@ from typing import Any
 from fhir_server.validation.report import has_error
 from fhir_server.validation.rules.binding import pairs_in
 from fhir_server.validation.rules.fixed import is_match, is_same
-from fhir_server.validation.rules.path import Match, Steps, build_some, parse_steps, type_at
+from fhir_server.validation.rules.path import Match, Steps, TextIs, build_some, parse_steps, type_at
 from fhir_server.validation.rules.reference import target_type
 from fhir_server.validation.site import Build, Scope
 from fhir_server.validation.tree import Node, build_tree
@@ -184,7 +184,7 @@ def _test(end: Node | Literal, build: Build) -> Match | None:
 
 def _matching(wanted: Any) -> Match:
     if isinstance(wanted, str):
-        return lambda value, _: value == wanted
+        return TextIs(wanted)
     return lambda value, _: is_match(value, wanted)
 
 

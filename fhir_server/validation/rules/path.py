@@ -5,6 +5,7 @@ See https://hl7.org/fhir/R4/profiling.html#discriminator.
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from fhir_server.fhir.type_model import TypeModel
@@ -15,6 +16,18 @@ Steps: TypeAlias = Sequence[tuple[str, str]]
 """(name, "") for an element, (function, argument) for `resolve()`, `ofType(T)` and `extension('url')`."""
 Match: TypeAlias = Callable[[Any, Scope], bool]
 """Tells whether a value is what is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextIs:
+    """The match of one text, which the step before it can see through."""
+
+    text: str
+
+    def __call__(self, value: Any, _: Scope) -> bool:
+        """Tells whether the value is this text."""
+        return bool(value == self.text)
+
 
 _STEP = re.compile(
     r"(?P<call>resolve|ofType|extension)\((?P<argument>[^)]*)\)|(?P<name>[A-Za-z][A-Za-z0-9]*)(?:\[x\])?"
@@ -72,6 +85,9 @@ def _step(name: str, argument: str, type_: str | None, model: TypeModel, inner: 
 
 
 def _member(key: str, inner: Match) -> Match:
+    if isinstance(inner, TextIs):
+        return _member_is(key, inner.text)
+
     def match(value: Any, scope: Scope) -> bool:
         found = value.get(key) if type(value) is dict else None
         if type(found) is list:
@@ -80,6 +96,14 @@ def _member(key: str, inner: Match) -> Match:
                     return True
             return False
         return found is not None and inner(found, scope)
+
+    return match
+
+
+def _member_is(key: str, text: str) -> Match:
+    def match(value: Any, _: Scope) -> bool:
+        found = value.get(key) if type(value) is dict else None
+        return text in found if type(found) is list else bool(found == text)
 
     return match
 

@@ -38,7 +38,7 @@ def _type_of(url: str, site: Site, build: Build) -> str | None:
 
 def _to_one_of(targets: frozenset[str], known: frozenset[str]) -> Check:
     def check(value: Any, scope: Scope) -> Findings | None:
-        if type(value) is not dict:
+        if type(value) is not dict or (not scope.bundle and _is_plainly_to(targets, value)):
             return None
         type_ = target_type(value, scope)
         if type_ is None or type_ in targets or type_ not in known:
@@ -46,6 +46,17 @@ def _to_one_of(targets: frozenset[str], known: frozenset[str]) -> Check:
         return found("validation.reference-target", found=type_, expected=listing(targets))
 
     return check
+
+
+def _is_plainly_to(targets: frozenset[str], reference: JsonObject) -> bool:
+    """Tells at once of `Type/id`, and of a named type without a reference, what most references are."""
+    text = reference.get("reference")
+    if text is None:
+        return reference.get("type") in targets
+    if type(text) is not str:
+        return False
+    head, slash, tail = text.partition("/")
+    return head in targets and slash != "" and "/" not in tail and "?" not in tail
 
 
 def build_reference_rules(resources: frozenset[str]) -> Check:

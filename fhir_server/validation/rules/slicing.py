@@ -93,7 +93,11 @@ def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
     is_closed = plan.slicing.rules == "closed" and not missing
     has_order = (plan.slicing.ordered or plan.slicing.rules == "openAtEnd") and not missing
 
+    is_needed = any(one.least for one in slices)
+
     def check(members: Members, scope: Scope) -> Findings | None:
+        if not members and not is_needed:
+            return None
         groups: list[list[tuple[int, Any]]] = [[] for _ in slices]
         for member in members:
             for number, match in numbered:

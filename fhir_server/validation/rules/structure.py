@@ -9,6 +9,9 @@ from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.rules.primitive import TEXT_CHECKS
 from fhir_server.validation.site import Check, Scope
 
+SHORT = 1000
+"""Texts of fewer characters are within every limit on texts."""
+
 Field: TypeAlias = tuple[Check, str]
 """What checks a property, and its segment in paths."""
 
@@ -44,7 +47,7 @@ def build_object(shape: Shape) -> Check:
         result: Findings | None = None
         for key, item in value.items():
             # What every text type accepts, told without a call; all else is for the check of the type
-            if key in texts and type(item) is str and item.isprintable() and 0 < len(item) < 99 and " " not in item:
+            if key in texts and type(item) is str and item and item.isprintable() and " " not in item and len(item) < SHORT:
                 continue
             item_check = check_of(key)
             more = item_check(item, scope) if item_check is not None else [_unknown(key, shape)]
