@@ -40,7 +40,7 @@ async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     async with parts.store.snapshot() as snapshot:
         page = await snapshot.search(_asked(parsed), cursor)
         extra = await included(parts, snapshot, parsed.includes, page.matches, request.base)
-    links = _links(parts, request, parsed, page)
+    links = _links(parts, request, parsed, page, token)
     entries = [_entry(request.base, v, "match") for v in page.matches]
     entries += [_entry(request.base, v, "include") for v in extra]
     if parsed.issues:
@@ -85,11 +85,13 @@ def _fingerprint(type_: str, used: Pairs) -> str:
     return type_ + "?" + "&".join(f"{k}={v}" for k, v in used)
 
 
-def _links(parts: Parts, request: FhirRequest, parsed: ParsedSearch, page: Page) -> list[Link]:
-    links = [Link("self", self_url(request, parsed.used))]
+def _links(parts: Parts, request: FhirRequest, parsed: ParsedSearch, page: Page, token: str | None) -> list[Link]:
+    """Returns self (this very page), first, and next where there is one."""
+    here = [*parsed.used, (PAGE, token)] if token else parsed.used
+    links = [Link("self", self_url(request, here)), Link("first", self_url(request, parsed.used))]
     if page.next is not None:
-        token = PageToken(page.next.moment, page.next.values, page.next.id)
-        text = parts.pages.write(token, _fingerprint(request.path[0], parsed.used))
+        following = PageToken(page.next.moment, page.next.values, page.next.id)
+        text = parts.pages.write(following, _fingerprint(request.path[0], parsed.used))
         links.append(Link("next", self_url(request, [*parsed.used, (PAGE, text)])))
     return links
 

@@ -77,6 +77,13 @@ def test_pages_follow_next_links_to_the_end(filled):
     assert seen == [["o1", "o2"], ["o3"]]
 
 
+def test_a_later_page_names_itself_and_the_first(filled):
+    first = links_of(filled.get("Observation?_sort=date&_count=2"))
+    second = links_of(filled.get(first["next"]))
+    assert (second["self"], second["first"]) == (first["next"], first["self"])
+    assert ids_of(filled.get(second["self"])) == ["o3"]
+
+
 def test_a_changed_page_link_is_refused(filled):
     link = links_of(filled.get("Observation?_sort=date&_count=2"))["next"]
     assert keys_of(filled.get(link[:-4] + "AAAA")) == ["search.page-invalid"]
