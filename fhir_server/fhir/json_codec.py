@@ -18,6 +18,8 @@ MAX_DEPTH = 100
 """Deepest nesting of objects and arrays. The deepest official example has 20 levels."""
 
 _KEY = re.compile(rb'"\s*:')
+_SPACED_COLONS = (b" :", b"\n:", b"\t:", b"\r:")
+_CONTAINERS = frozenset({dict, list})
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -69,17 +71,37 @@ def decode(data: bytes) -> JsonObject:
         raise _malformed(text, str(error)) from None
     if not isinstance(value, dict):
         raise BadStructure.of("json.not-an-object", found=_name_of(value))
-    if _count_keys(value) != len(_KEY.findall(text)):
+    if _count_keys(value) != _count_spelled_keys(text):
         _refuse_duplicates(text)
     return value
 
 
-def _count_keys(value: Any, depth: int = 1) -> int:
-    if depth > MAX_DEPTH:
-        raise _too_deep()
-    if isinstance(value, dict):
-        return len(value) + sum(_count_keys(v, depth + 1) for v in value.values() if type(v) in (dict, list))
-    return sum(_count_keys(v, depth + 1) for v in value if type(v) in (dict, list))
+def _count_keys(value: JsonObject) -> int:
+    """Counts the properties of all objects, level by level.
+
+    Raises:
+        BadStructure: there are more than `MAX_DEPTH` levels.
+    """
+    keys, depth = 0, 0
+    level: list[Any] = [value]
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        objects = [one for one in level if type(one) is dict]
+        keys += sum(map(len, objects))
+        found: list[Any] = []
+        for one in level:
+            found += one.values() if type(one) is dict else one
+        level = [one for one in found if type(one) in _CONTAINERS]
+    return keys
+
+
+def _count_spelled_keys(text: bytes) -> int:
+    """Counts what looks like a property in the text: a quote and a colon, nearly always side by side."""
+    if any(spaced in text for spaced in _SPACED_COLONS):
+        return len(_KEY.findall(text))
+    return text.count(b'":')
 
 
 def _refuse_duplicates(text: bytes) -> None:

@@ -1,6 +1,6 @@
 """A compiled expression and the three ways to run it: evaluate, test, nodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from fhir_server.fhirpath.transpiler.elements import MALFORMED
 
 Predicate = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
 Extractor = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
+Lister = Callable[[JsonObject, Resolve | None], Sequence[Any]]
 
 _DOORS = frozenset({"now", "resolve", "member_of", "conforms_to", "units", "assume_types", "strict"})
 
@@ -105,6 +106,17 @@ class Expression:
         `nodes` on the same input gives the answer, or the EvaluationError, that its `MALFORMED` exception stands for.
         """
         return self._extract or self._compiled_extract()
+
+    def lister(self) -> tuple[Lister, str] | None:
+        """Returns the function that finds the bare values, and the one FHIR type that all of them have.
+
+        None when their types differ or the general engine is needed; then it is for `extractor`. Among the values None
+        stands for a primitive without a value. Malformed input raises, as it does there.
+        """
+        try:
+            return generate.lister(self.tree, self.type or "", self.model)
+        except (Unsupported, RecursionError):
+            return None
 
     def unknown_elements(self) -> list[FhirPathError]:
         """Returns an error for each element that the expression names and its type does not have, in reading order.

@@ -37,7 +37,9 @@ def bind(dialect: Dialect, table: Table, header: Sequence[str]) -> Binding:
     drops: list[tuple[int, str]] = []
     unused: list[tuple[int, str]] = []
     nested: list[tuple[int, str, Table]] = []
-    lines = {name: t for t in reversed(dialect.tables) if t.group and not table.group for name in (t.group, t.name, t.json)}
+    lines = {
+        name: t for t in reversed(dialect.tables) if t.group and not table.group for name in (t.group, t.name, t.json)
+    }
     for index, name in enumerate(header):
         column = _column(dialect, table, name)
         if dialect.is_secret(name) or (column is not None and column.is_dropped):
@@ -79,12 +81,25 @@ def _feeds(dialect: Dialect, table: Table, titles: Mapping[str, str]) -> dict[st
 
 def _filling(dialect: Dialect, table: Table) -> Iterator[tuple[str, str, bool]]:
     """(place, column's name, whether it is the table's own) for the table and those that are joined to it."""
-    for other in (table, *(t for t in dialect.tables if t.parent)):
+    for other in (table, *_joined(dialect, table)):
         for column in other.columns.values():
             for target in (*column.targets, *((column.otherwise,) if column.otherwise else ())):
                 place = f"{other.group}.{target.place}" if other.group and other is not table else target.place
                 for one in dict.fromkeys((place, without_number(place))):
                     yield one, column.name, other is table
+
+
+def _joined(dialect: Dialect, table: Table) -> list[Table]:
+    """The tables whose rows a record of this table may get: what they are joined by must be there, if need be by another."""
+    have = {
+        target.place for column in table.columns.values() for target in (*column.targets, column.otherwise) if target
+    }
+    found: list[Table] = []
+    for part in (t for t in dialect.tables if t.parent and t is not table):
+        if have.issuperset(part.parent.values()):
+            found.append(part)
+            have |= {target.place for column in part.columns.values() for target in column.targets}
+    return found
 
 
 def _shown(names: Sequence[tuple[bool, str]]) -> str:
@@ -98,10 +113,11 @@ def find_table(dialect: Dialect, header: Sequence[str], *, file: str) -> Table:
     Raises:
         FileRefused: it is none of the dialect's tables for this form; what the nearest one misses is named.
     """
-    missing = {table.name: _missing(dialect, table, header) for table in dialect.tables}
-    fitting = [table for table in dialect.tables if not missing[table.name]]
+    tables = [table for table in dialect.tables if table.parent or not table.group]
+    missing = {table.name: _missing(dialect, table, header) for table in tables}
+    fitting = [table for table in tables if not missing[table.name]]
     if not fitting:
-        nearest = min(dialect.tables, key=lambda t: len(missing[t.name]) / max(len(t.needs), 1))
+        nearest = min(tables, key=lambda t: len(missing[t.name]) / max(len(t.needs), 1))
         wanted = ", ".join(missing[nearest.name])
         raise FileRefused(issue("mapping.no-table", file=file, table=nearest.name, missing=wanted))
     return max(fitting, key=lambda t: (not t.is_part, len(t.needs), len(bind(dialect, t, header).reads)))

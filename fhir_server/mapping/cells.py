@@ -104,9 +104,14 @@ def _put(cell: _Cell, target: Target, texts: list[str]) -> None:
         cell.into.origins[target.place] = cell.origin
     elif target is cell.column.otherwise and made != owner[found.name]:
         owner[found.name] = f"{owner[found.name]}; {made}"
-    elif plain(made) != plain(owner[found.name]):
+    elif plain(made) != plain(owner[found.name]) and not _is_elsewhere(cell):
         first = cell.into.origins[target.place]
         cell.tell("mapping.second-value", target, Severity.WARNING, kept=shown(first.raw), first=first.column)
+
+
+def _is_elsewhere(cell: _Cell) -> bool:
+    """Whether another field of the same column has taken the value."""
+    return any(cell.into.origins.get(target.place) is cell.origin for target in cell.column.targets)
 
 
 def _pieces(column: Column, text: str) -> list[str]:
@@ -125,7 +130,7 @@ def _value(cell: _Cell, target: Target, text: str) -> Any:
     except BadText as bad:
         cell.tell(bad.key, target, **bad.params)
         return None
-    if factor is not None and isinstance(value, int | Decimal):
+    if factor not in (None, 1) and isinstance(value, int | Decimal):
         return scaled(Decimal(value), factor)
     return None if isinstance(value, str) and value in cell.column.nulls else value
 

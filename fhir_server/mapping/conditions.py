@@ -32,7 +32,7 @@ def compile_condition(raw: Any, context: Context) -> Condition:
         return _all(_several(raw, context))
     shape = _SHAPES.get(frozenset(raw)) if isinstance(raw, dict) else None
     if shape is None:
-        context.broken(f"a condition is a field, a list, or has field, field and is or same, age and at_least or at_most, not, any or all: {raw!r}")
+        context.broken(f"a condition is a field, a list, or has {_KNOWN}: {raw!r}")
     return shape(raw, context)
 
 
@@ -116,6 +116,7 @@ def _getter(name: str, context: Context) -> tuple[Getter, str]:
     return lambda scope: [v for line in owner.get(scope) or () if (v := line.get(inner)) is not None], name
 
 
+_KNOWN = "field, field and is or same, age and at_least or at_most, not, any or all"
 _SHAPES: dict[frozenset[str], Callable[[Any, Context], Condition]] = {
     frozenset({"not"}): lambda raw, context: _not(compile_condition(raw["not"], context.at("not"))),
     frozenset({"any"}): lambda raw, context: _any(_several(raw["any"], context.at("any"))),

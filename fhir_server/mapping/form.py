@@ -12,7 +12,7 @@ from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, 
 TYPES = frozenset({"string", "integer", "decimal", "date", "datetime", "code", "boolean", "group"})
 _ATTRIBUTES = frozenset(
     {"label", "type", "required", "repeats", "max", "unit", "ucum", "units", "range", "pattern", "options", "unknown"}
-    | {"check", "birth", "fields", "note", "loinc", "dataElement", "section"}
+    | {"check", "birth", "sex", "fields", "note", "loinc", "dataElement", "section"}
 )
 _FORM_KEYS = frozenset({"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules", "across"})
 _RULE_SHAPES = frozenset({"greater", "before", "not_after", "not_future", "requires", "any_of", "alone"})
@@ -54,6 +54,7 @@ class Field:
     unknown: str = "keep"
     check: str = ""
     birth: str = ""
+    sex: str = ""
     fields: Mapping[str, "Field"] = field(default_factory=dict)
 
 
@@ -153,6 +154,7 @@ def _field(name: str, raw: Any, *, file: str, parent: str) -> Field:
         unknown=_unknown(entry, file=file, place=place),
         check=_check(entry, file=file, place=place),
         birth=entry.get("birth") or "",
+        sex=entry.get("sex") or "",
         fields={n: _field(n, f, file=file, parent=path) for n, f in (entry.get("fields") or {}).items()},
     )
 
@@ -194,13 +196,15 @@ def _rule(raw: Any, known: frozenset[str], *, file: str, place: str) -> Rule:
 
 def _named(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields that the arguments of a rule name, whatever its shape."""
-    return (*(arguments[n] for n in ("field", "of", "start", "end") if n in arguments), *arguments.get("then", ()))
+    then = [name for f in arguments.get("then", ()) for name in (f if isinstance(f, list) else [f])]
+    return (*(arguments[n] for n in ("field", "of", "start", "end") if n in arguments), *then)
 
 
 def _check_references(form: Form, file: str) -> None:
     named = {"key": form.key, "key_fallback": form.key_fallback}
     named |= {f"rules.{rule.key}": rule.fields for rule in (*form.rules, *form.across)}
     named |= {f"fields.{f.path}.birth": (f.birth,) for f in form.each_field() if f.birth}
+    named |= {f"fields.{f.path}.sex": (f.sex,) for f in form.each_field() if f.sex}
     for place, fields in named.items():
         for name in fields:
             if form.find(name) is None:

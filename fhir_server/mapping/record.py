@@ -7,7 +7,6 @@ from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 
-
 _NUMBER = re.compile(r"\[\d+\]")
 
 

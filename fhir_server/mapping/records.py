@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 
@@ -24,10 +24,14 @@ LineKey = tuple[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ReadRecord:
-    """One record with its findings, or rows that are no record: blank, broken, or a line without one (`record` None)."""
+    """One record with its findings, or rows that are no record: blank, broken, or a line without one (`record` None).
+
+    `counted` are the record's rows that belong to no record before it: a household's row is joined to all its members.
+    """
 
     ref: RowRef
     record: FormRecord | None = None
+    counted: tuple[RowRef, ...] = ()
     issues: tuple[Issue, ...] = ()
     is_blank: bool = False
 
@@ -76,25 +80,28 @@ class RecordReader:
     def _record(self, row: SourceRow, table: Table) -> ReadRecord:
         found, binding, cells = self._gather(row, table)
         feeds = lines_in_order(found, binding.feeds)
-        rows = [found.ref]
+        rows, counted = [found.ref], [found.ref]
         for part in self.dialect.tables if self._lines else ():
-            rows += self._join(found, part)
+            joined, is_first = self._join(found, part)
+            rows += joined
+            counted += joined if is_first else ()
         for index, name, line_table in binding.lines:
             for line in self._nested(found, line_table, cells[index], name):
                 _attach(found, line_table.group, line)
         _constants(found, table, self.zone)
-        return ReadRecord(found.ref, FormRecord(found.values, tuple(rows), found.origins, feeds), tuple(_hinted(found)))
+        record = FormRecord(found.values, tuple(rows), found.origins, feeds)
+        return ReadRecord(found.ref, record, tuple(counted), tuple(_hinted(found)))
 
-    def _join(self, found: Gathered, part: Table) -> list[RowRef]:
-        """Adds the held rows of a joined table to the record; returns those that no record before had."""
+    def _join(self, found: Gathered, part: Table) -> tuple[list[RowRef], bool]:
+        """Adds the held rows of a joined table to the record; returns them, and whether no record before had them."""
         key = (part.name, tuple(folded(str(found.values.get(name, ""))) for name in part.parent.values()))
-        if not part.is_part or not all(key[1]) or key not in self._lines:
-            return []
+        if not part.parent or not all(key[1]) or key not in self._lines:
+            return [], False
         for line in self._lines[key]:
             _attach(found, part.group, line)
         is_first = key not in self._joined
         self._joined.add(key)
-        return [line.ref for line in self._lines[key]] if is_first else []
+        return [line.ref for line in self._lines[key]], is_first
 
     def _nested(self, into: Gathered, table: Table, raw: Any, name: str) -> Iterator[Gathered]:
         ref = into.ref
@@ -167,6 +174,8 @@ def _key_text(cells: Sequence[Any], index: int | None) -> str:
 
 def _constants(found: Gathered, table: Table, zone: tzinfo) -> None:
     for column, text in table.constants:
+        if column.name in found.values:
+            continue
         read_cell(column, text, found, spelled=column.name, zone=zone)
 
 
@@ -179,6 +188,8 @@ def _attach(found: Gathered, group: str, line: Gathered) -> None:
         lines.append(line.values)
         for name, origin in line.origins.items():
             found.origins[f"{group}[{len(lines)}].{name}"] = origin
+        found.issues.extend(replace(i, path=f"{group}[{len(lines)}].{i.path}") for i in line.issues)
+        return
     found.issues.extend(line.issues)
 
 

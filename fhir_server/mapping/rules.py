@@ -78,7 +78,8 @@ def _not_future(case: _Case, fields: list[str]) -> list[str]:
 def _requires(case: _Case, given: JsonObject) -> list[str]:
     wanted = given.get("is")
     applies = case.get(given["field"]) is not None if wanted is None else case.code(given["field"]) in wanted
-    return [f for f in given["then"] if case.get(f) is None] if applies else []
+    wanted_fields = [f if isinstance(f, list) else [f] for f in given["then"]] if applies else []
+    return [fields[0] for fields in wanted_fields if all(case.get(f) is None for f in fields)]
 
 
 def _any_of(case: _Case, fields: list[str]) -> list[str]:
@@ -116,6 +117,8 @@ def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[
             problem = card.problem or _birth_problem(card, record.values.get(found.birth))
             changed[found.name] = Unverified(card.number) if problem else card.number
             issues += _identity_findings(record, found.name, card, problem, bad_id=bad_id)
+            if not problem and _is_other_sex(card, record.values.get(found.sex)):
+                issues.append(at_place("mapping.id-card-sex", record, found.name, severity=Severity.WARNING))
     if not changed:
         return record, issues
     return replace(record, values=record.values | changed), issues
@@ -124,6 +127,12 @@ def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[
 def _birth_problem(card: IdCard, birth: Any) -> str:
     is_same = not isinstance(birth, str) or card.birth_date.startswith(birth)
     return "" if is_same else "mapping.id-card-birth-date"
+
+
+def _is_other_sex(card: IdCard, sex: Any) -> bool:
+    """Whether the 17th digit (odd: male) contradicts a gender code of GB/T 2261.1; 0 and 9 contradict nothing."""
+    told = sex.code if isinstance(sex, Code) else None
+    return told in {"1", "2"} and (int(card.number[16]) % 2 == 1) != (told == "1")
 
 
 def _identity_findings(record: FormRecord, name: str, card: IdCard, problem: str, *, bad_id: str) -> list[Issue]:

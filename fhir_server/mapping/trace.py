@@ -1,11 +1,14 @@
 """From a place in a produced resource back to the form's fields. See docs/decisions/0002-mapping-language.md, Findings."""
 
 import re
+from collections.abc import Sequence
 
 from fhir_server.mapping.plan import Plan
+from fhir_server.mapping.record import FormRecord, without_number
 from fhir_server.mapping.run import Made
 from fhir_server.mapping.template import Node
 
+_NUMBER = re.compile(r"\[(\d+)\]")
 _INDEX = re.compile(r"\[\d+\]|\.ofType\(\w+\)|\.where\([^)]*\)")
 
 
@@ -19,6 +22,21 @@ def places_of(plan: Plan, made: Made, path: str) -> tuple[str, ...]:
     fields = _fields(resource.body, steps) or resource.body.fields
     line = resource.each.path if resource.each is not None else ""
     return tuple(sorted(_place(f, line, made.line) for f in fields))
+
+
+def place_of(record: FormRecord, places: Sequence[str], path: str) -> str:
+    """Returns the one of some places that a finding is told at: a filled one, in the line that the path points to if it can.
+
+    A finding about a whole resource (`Patient`) is about no place: "".
+    """
+    if "." not in path or not places:
+        return ""
+    filled = [p for p in places if p in record.origins]
+    if filled:
+        return filled[0]
+    lines = [p for p in record.origins if without_number(p) in places]
+    number = next(reversed(_NUMBER.findall(path)), "0")
+    return next((p for p in lines if f"[{int(number) + 1}]." in p), next(iter(lines), places[0]))
 
 
 def _place(field: str, line: str, number: int) -> str:

@@ -20,7 +20,7 @@ def to_source(dialect: Dialect, values: JsonObject) -> dict[str, list[Row]]:
     if table is None:
         return found
     found[table.name] = [_row(table, values, values)]
-    for lines in (t for t in dialect.tables if t.group):
+    for lines in (t for t in dialect.tables if t.group and t.parent):
         rows = [_row(lines, line, values) for line in values.get(lines.group) or ()]
         found.setdefault(lines.name, []).extend(rows)
     return found
@@ -52,7 +52,7 @@ def _written(table: Table) -> list[Column]:
 def _cell(column: Column, values: JsonObject) -> str:
     texts = [_target_text(column, target, values) for target in column.targets]
     filled = [text for text in texts if text]
-    if column.otherwise is not None and not filled:
+    if column.otherwise is not None and not (all(texts) if column.write else filled):
         return _target_text(column, column.otherwise, values)
     if column.write:
         return column.write.format(*texts) if all(texts) else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from fhir_server.errors import InvalidRequest, Issue, Severity, has_errors
+from fhir_server.errors import InvalidRequest, Issue, Severity, has_errors, issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping import Mapper, Mappings
 from fhir_server.mapping.across import RunMemory
@@ -24,13 +24,15 @@ from fhir_server.mapping.records import ReadRecord, RecordReader
 from fhir_server.mapping.report import Report, Tally, UnusedColumn
 from fhir_server.mapping.run import Made, MapResult, bundle_of, record_key
 from fhir_server.mapping.sources import FileRefused, SourceFile, open_source
-from fhir_server.mapping.trace import places_of
+from fhir_server.mapping.trace import place_of, places_of
 
 Validate = Callable[[JsonObject], Sequence[Issue]]
 Progress = Callable[[int], None]
 
 COLLECTED_PER_BUNDLE = 100
-_UNTOLD = frozenset({"dom-6"})  # "a resource should have narrative": mapped ones have none, and every row would say so
+# Mapped resources have no narrative, and every row would say so; the ID number's sex is told where the number is read.
+_UNTOLD = frozenset({"dom-6", "fd-id-gender"})
+_UNMAPPED = "validation.binding-extensible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ class MapRun:
             else:
                 yield self._record(item, collection)
         yield from self._collected(collection)
+        self._tally.tell(
+            issue("mapping.no-rows", severity=Severity.WARNING, file=file.file)
+            for file in self._tally.files()
+            if not file.read and not file.is_refused
+        )
         for file in self._tally.files():
             assert file.read == file.mapped + file.rejected, file
 
@@ -104,7 +111,9 @@ class MapRun:
             try:
                 source = open_source(path, encoding=self.encoding)
                 self._tally.encodings[path.name] = source.encoding
-                found.append((source, find_table(self.mapper.dialect, source.header, file=source.name)))
+                table = find_table(self.mapper.dialect, source.header, file=source.name)
+                self._tally.tell(source.notes)
+                found.append((source, table))
             except FileRefused as refused:
                 self._tally.refused.add(path.name)
                 self._tally.tell([refused.issue])
@@ -113,36 +122,47 @@ class MapRun:
     def _record(self, item: ReadRecord, collection: Collection) -> MappedRecord:
         record = item.record
         if record is None:
-            return self._rejected(item.ref, [item.ref], {}, item.issues)
-        values = plain(record.values)
+            return self._rejected(item, item.issues)
         checked, found = self.mapper.check(record, now=self.now, bad_id=self.bad_id)
         told = {i.path for i in item.issues if i.severity is Severity.ERROR}
         issues = [*item.issues, *(i for i in found if i.path not in told)]
         if has_errors(issues):
-            return self._rejected(item.ref, record.rows, values, issues)
+            return self._rejected(item, issues)
         result = self.mapper.map(checked, now=self.now)
-        issues += [*result.issues, *self._invalid(checked, result)]
+        issues += result.issues
+        told = {i.path for i in issues if i.key == "mapping.code-unmapped"}
+        issues += [i for i in self._invalid(checked, result) if i.key != _UNMAPPED or i.params.get("place") not in told]
         if result.bundle is None or has_errors(issues):
-            return self._rejected(item.ref, record.rows, values, issues)
-        issues += [*self._repeated(checked), *self._memory.broken(self.mapper.form, checked, record_key(self.mapper.plan, checked))]
-        return self._mapped(checked, result, values, issues, collection)
+            return self._rejected(item, issues)
+        key = record_key(self.mapper.plan, checked)
+        issues += [*self._repeated(checked), *self._memory.broken(self.mapper.form, checked, key)]
+        return self._mapped(item, checked, result, issues, collection)
 
-    def _rejected(
-        self, row: RowRef, rows: Sequence[RowRef], values: JsonObject, issues: Sequence[Issue]
-    ) -> MappedRecord:
+    def _rejected(self, item: ReadRecord, issues: Sequence[Issue]) -> MappedRecord:
+        rows = item.counted or (item.ref,)
+        bad = [(i.params.get("file"), i.params.get("row")) for i in issues if has_errors([i])]
+        at = next((f"{file} #{number}" for file, number in bad if file), "")
+        beside = [at_row("mapping.rejected-with", r, at=at) for r in rows if at and (r.file, r.row) not in bad]
+        values = plain(item.record.values) if item.record else {}
         self._tally.count("rejected", rows)
-        self._tally.tell(issues)
-        return MappedRecord(row, "", values, None, tuple(issues))
+        self._tally.tell([*issues, *beside])
+        return MappedRecord(item.ref, "", values, None, (*issues, *beside))
 
     def _mapped(
-        self, record: FormRecord, result: MapResult, values: JsonObject, issues: list[Issue], collection: Collection
+        self,
+        item: ReadRecord,
+        record: FormRecord,
+        result: MapResult,
+        issues: list[Issue],
+        collection: Collection,
     ) -> MappedRecord:
-        self._tally.count("mapped", record.rows)
+        self._tally.count("mapped", item.counted)
         self._tally.tell(issues)
         self._unused_fields.update(result.unused)
         for name, resource in result.collected:
             collection.add(name, resource)
         key = "#".join(record_key(self.mapper.plan, record))
+        values = plain(item.record.values) if item.record else {}
         return MappedRecord(record.rows[0], key, values, result.bundle, tuple(issues))
 
     def _repeated(self, record: FormRecord) -> list[Issue]:
@@ -170,12 +190,15 @@ class MapRun:
 
     def _traced(self, found: Issue, record: FormRecord, made: Made | None, type_: str) -> Issue:
         places = places_of(self.mapper.plan, made, found.path) if made is not None else ()
-        place = next((p for p in places if p in record.origins), next(iter(places), ""))
-        at = at_place("mapping.invalid-resource", record, place, severity=found.severity, type=type_, reason="")
+        place = place_of(record, places, found.path)
+        key = "mapping.invalid-resource" if place else "mapping.invalid-whole"
+        at = at_place(key, record, place, severity=found.severity, type=type_, reason="")
         sentences = {
             lang: replace(at, params={**at.params, "reason": found.text(lang)}).text(lang) for lang in ("en", "zh")
         }
-        return Issue(found.severity, found.code, found.key, found.path, {**at.params, **sentences}, at.line)
+        return Issue(
+            found.severity, found.code, found.key, found.path, {**at.params, **sentences, "place": place}, at.line
+        )
 
     def _collected(self, collection: Collection) -> Iterator[MappedRecord]:
         for chunk in collection.chunks(COLLECTED_PER_BUNDLE):

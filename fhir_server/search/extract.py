@@ -3,7 +3,7 @@
 https://hl7.org/fhir/R4/searchparameter.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -19,10 +19,9 @@ from fhir_server.search.entrance import entrance_keys
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import NONE_IMPLIED, implied_systems
 from fhir_server.search.kinds import KINDS, File, token
+from fhir_server.search.kinds.typed import FileTyped, typed_filer
 from fhir_server.search.offered import offered
 from fhir_server.search.rows import IndexEntries
-
-Nodes = Callable[[JsonObject, None], list[tuple[Any, str]]]
 
 _WITHOUT_ROWS = frozenset({"_id", "_lastUpdated"})
 
@@ -43,8 +42,8 @@ class _Branch:
     filers: tuple[tuple[str, File], ...]
 
 
-Compiled = tuple[tuple[Nodes, tuple[tuple[str, File], ...]], ...]
-"""What to run on resources that have certain keys: (expression, its filers)."""
+Compiled = tuple[tuple[Callable[[JsonObject, None], Sequence[Any]], FileTyped], ...]
+"""What to run on resources that have certain keys: (what finds values, what files each)."""
 
 MOST_SHAPES = 512
 """Sets of keys, per type, for which the branches to run are remembered."""
@@ -79,10 +78,10 @@ class Extractor:
         type_ = ResourceType(resource["resourceType"])
         filing = Filing(self._zone, self._base_url)
         try:
-            for nodes, filers in self._compiled_for(type_, frozenset(resource)):
-                for value, type_name in nodes(resource, None):
-                    for code, file in filers:
-                        file(code, value, type_name, filing)
+            for values, file in self._compiled_for(type_, frozenset(resource)):
+                for value in values(resource, None):
+                    if value is not None:
+                        file(value, filing)
         except fhirpath.MALFORMED:
             filing = self._filed_with_care(type_, resource)
         return filing.entries(self._sort_date(type_, filing, updated))
@@ -106,15 +105,15 @@ class Extractor:
         found = known.get(present)
         if found is None:
             branches = (b for b in self._by_type[type_] if b.entrance is None or not b.entrance.isdisjoint(present))
-            found = tuple((b.expression.extractor(), b.filers) for b in branches)
+            found = tuple(map(_compiled_branch, branches))
             if len(known) < MOST_SHAPES:
                 known[present] = found
         return found
 
     def _sort_date(self, type_: ResourceType, filing: Filing, updated: datetime) -> int:
         code = self._sort_dates[type_]
-        lows = (int(row.low) for row in filing.ranges if row.param == code)
-        return min(lows, default=microseconds(updated))
+        lows = [int(low) for param, low, _, _ in filing.ranges if param == code]
+        return min(lows) if lows else microseconds(updated)
 
 
 def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
@@ -134,6 +133,30 @@ def _compiled(text: str, type_: ResourceType, parameter: SearchParameter) -> fhi
         return fhirpath.compile(text, type_)
     except ValueError as error:
         raise ExpressionBroken(type_, parameter, error) from error
+
+
+def _compiled_branch(branch: _Branch) -> tuple[Callable[[JsonObject, None], Sequence[Any]], FileTyped]:
+    """Returns what finds the values of a branch and what files one of them; where types differ, pairs are passed on."""
+    lister = branch.expression.lister()
+    if lister is None:
+        return branch.expression.extractor(), _all_of([_of_pairs(code, file) for code, file in branch.filers])
+    values, type_name = lister
+    return values, _all_of([typed_filer(code, file, type_name) for code, file in branch.filers])
+
+
+def _of_pairs(code: str, file: File) -> FileTyped:
+    return lambda pair, filing: file(code, pair[0], pair[1], filing)
+
+
+def _all_of(filers: Sequence[FileTyped]) -> FileTyped:
+    if len(filers) == 1:
+        return filers[0]
+
+    def file_all(value: Any, filing: Filing) -> None:
+        for file in filers:
+            file(value, filing)
+
+    return file_all
 
 
 def _nodes(branch: _Branch, resource: JsonObject) -> list[tuple[Any, str]]:

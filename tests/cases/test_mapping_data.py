@@ -58,6 +58,9 @@ PRINTED_BLANKS = {
     "familySiblings": {"12"},
     "familyChildren": {"12"},
     "disability": {"8"},
+    **{
+        name: {"2"} for name in ("hasSurgery", "hasTrauma", "hasTransfusion", "hereditary")
+    },  # 有: what it was may follow
 }
 CONTRACT_STATES = (
     "draft doctor-applied resident-applied active terminating transferring terminated expired changed transferred "
@@ -326,6 +329,11 @@ def test_every_contract_state_is_an_option_and_has_each_target(mappings):
         assert set(read_yaml(ROOT / "_shared" / "tables" / f"{table}.yaml")) == states
 
 
+def _named_tables(table):
+    columns = [c for c in table["columns"].values() if isinstance(c, dict)]
+    return [(c, c[option]) for c in columns for option in ("codes", "words") if option in c]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_dialect_code_means_an_option(mappings, form, dialect):
@@ -333,13 +341,13 @@ def test_every_dialect_code_means_an_option(mappings, form, dialect):
     used: set[str] = set()
     unknown: set[tuple[str, str]] = set()
     for table in raw["tables"]:
-        for column in (c for c in table["columns"].values() if isinstance(c, dict) and "codes" in c):
-            used.add(column["codes"])
+        for column, named in _named_tables(table):
+            used.add(named)
             path = f"{table['group']}.{column['field']}" if "group" in table else column["field"]
-            for code, target in raw["codes"][column["codes"]].items():
+            for code, target in raw["codes"][named].items():
                 to = target.get("to") if isinstance(target, dict) else target
                 if to is not None and str(to) not in mappings.forms[form].find(path).options:
-                    unknown.add((column["codes"], code))
+                    unknown.add((named, code))
     assert unknown == set()
     assert used == set(raw.get("codes") or {}), "a code table that no column names"
 

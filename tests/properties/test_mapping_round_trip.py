@@ -42,7 +42,7 @@ def value(of: Field, chance: random.Random) -> Any:
 
 def fields_of(mapper: Mapper, group: str) -> dict[str, Field]:
     """The fields that a dialect has columns for, constants left out: those are not the record's to choose."""
-    tables = [t for t in mapper.dialect.tables if t.group == group]
+    tables = [t for t in mapper.dialect.tables if t.group == group and bool(t.parent) == bool(group)]
     fixed = {column.name for t in tables for column, _ in t.constants}
     found = {t.field.name: t.field for table in tables for c in table.columns.values() for t in c.targets if not t.line}
     return {name: f for name, f in found.items() if name not in fixed}
@@ -54,7 +54,8 @@ def record(mapper: Mapper, number: int, chance: random.Random) -> dict[str, Any]
     values |= {mapper.form.key[0]: f"K{number}", "visitNo" if "visitNo" in values else mapper.form.key[0]: f"K{number}"}
     if mapper.form.name == "htn-followup":
         values = {n: v for n, v in values.items() if n not in {"recordNo", "nextDate"}} | {"mode": "1"}
-        values |= {"sbp": 150, "dbp": 90, "recordNo": values["residentNo"], "visitDate": "2025-05-01"}
+        values |= dict.fromkeys(("residentNo", "recordNo"), f"{43090310720100000 + number}")
+        values |= {"sbp": 150, "dbp": 90, "visitDate": "2025-05-01"}
     lines = fields_of(mapper, "members" if "members" in mapper.form.fields else "drugs")
     if lines:
         group = "members" if "members" in mapper.form.fields else "drugs"
@@ -89,8 +90,8 @@ def test_the_printed_form_holds_four_drugs_in_numbered_columns(tmp_path: Path) -
     drugs = [{"name": f"药{n}", "timesPerDay": n, "dose": Decimal("2.5"), "doseUnit": "mg"} for n in range(1, 5)]
     values = {
         "visitNo": "V1",
-        "residentNo": "R1",
-        "recordNo": "R1",
+        "residentNo": "43090310720100014",
+        "recordNo": "43090310720100014",
         "visitDate": "2025-05-01",
         "mode": "1",
         "drugs": drugs,

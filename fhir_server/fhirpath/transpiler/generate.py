@@ -1,7 +1,7 @@
 """Syntax tree to Python functions, typed by the definitions: the fast engine for invariants and search expressions."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ MAX_SOURCE = 65_536
 
 Test = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
 Extract = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
+List = Callable[[JsonObject, Resolve | None], Sequence[Any]]
 
 _RUNTIME = {
     name: item
@@ -66,12 +67,25 @@ def extractor(tree: syntax.Node, type_: str, model: TypeModel) -> Extract:
     Raises:
         Unsupported: the evaluator has to do it.
     """
-    constants = navigate.Constants()
-    focus = _input(type_, model)
-    transpiler = _Transpiler(model, constants, focus, dict.fromkeys(("context", "resource", "rootResource"), focus))
-    source = f"def run(n, resolve, now=None):\n    root = n\n    return {_pairs(transpiler, tree)}\n"
-    extract: Extract = _defined(source, constants)
+    transpiler = _on_resource(type_, model)
+    extract: Extract = _defined_search(_pairs(transpiler, tree), transpiler.constants)
     return extract
+
+
+def lister(tree: syntax.Node, type_: str, model: TypeModel) -> tuple[List, str]:
+    """Returns `list(resource, resolve)` for a search expression all of whose results have one FHIR type, and that type.
+
+    It raises one of `elements.MALFORMED` on JSON that only the evaluator can judge.
+
+    Raises:
+        Unsupported: results of several types, or for the evaluator.
+    """
+    transpiler = _on_resource(type_, model)
+    code = transpiler.code(tree)
+    if len(code.types) != 1 or code.types[0].startswith("System.") or code.types[0] in (*ABSTRACT, ""):
+        raise Unsupported("results that tell their own type")
+    found: List = _defined_search(navigate.as_list(code), transpiler.constants)
+    return found, code.types[0]
 
 
 def unknown_elements(tree: syntax.Node, type_: str, model: TypeModel) -> list[tuple[str, str, int]]:
@@ -97,6 +111,17 @@ def _on_element(type_: str, model: TypeModel, constants: navigate.Constants) -> 
     resource = Code("r", (owner if owner in model.resources else "DomainResource",), sure=True)
     root = Code("root", ("DomainResource",), sure=True)
     return _Transpiler(model, constants, focus, {"context": focus, "resource": resource, "rootResource": root})
+
+
+def _on_resource(type_: str, model: TypeModel) -> "_Transpiler":
+    """The transpiler of a search expression: every variable is the resource itself."""
+    focus = _input(type_, model)
+    variables = dict.fromkeys(("context", "resource", "rootResource"), focus)
+    return _Transpiler(model, navigate.Constants(), focus, variables)
+
+
+def _defined_search(text: str, constants: navigate.Constants) -> Any:
+    return _defined(f"def run(n, resolve, now=None):\n    root = n\n    return {text}\n", constants)
 
 
 def _defined(source: str, constants: navigate.Constants) -> Any:

@@ -74,7 +74,9 @@ class CodeReader:
 
     def _named(self, words: str) -> Code | None:
         """Free words that are another answer's own display: 少数民族(苗族) is 苗族."""
-        return next((Code(o.code, o.code, o.display) for o in self.of.options.values() if folded(o.display) == words), None)
+        return next(
+            (Code(o.code, o.code, o.display) for o in self.of.options.values() if folded(o.display) == words), None
+        )
 
     def write(self, code: str) -> str:
         """Returns the dialect's first code for an option code, exact ones first.

@@ -4,7 +4,6 @@ import unicodedata
 from decimal import Decimal
 from typing import Any
 
-
 # Byte order marks of joined files and zero-width marks of word processors: nobody sees them, and ids would differ.
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 

@@ -36,12 +36,13 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that can be read: its name, the encoding found, the first header, and its rows as often as wanted."""
+    """A file that can be read: its name, the encoding found, the first header, its rows as often as wanted, and notes on the whole."""
 
     name: str
     encoding: str
     header: tuple[str, ...]
     rows: Callable[[], Iterator[SourceRow]]
+    notes: tuple[Issue, ...] = ()
 
 
 class FileRefused(Exception):

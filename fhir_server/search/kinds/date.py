@@ -8,7 +8,6 @@ from fhir_server.fhir.dates import DateError, Range, microseconds, period_range,
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.query import Clause, RangeOp, RangeTest
-from fhir_server.search.rows import RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed
 
 MODIFIERS: frozenset[str] = frozenset()
@@ -59,7 +58,7 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     except DateError:
         return
     if found is not None:
-        filing.ranges.append(RangeRow(code, found.low, found.high))
+        filing.ranges[code, found.low, found.high, ""] = None
 
 
 def _range(value: Any, type_name: str, filing: Filing) -> Range | None:

@@ -14,7 +14,6 @@ from fhir_server.errors import SearchValueInvalid
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.query import Clause, RangeOp, RangeTest
-from fhir_server.search.rows import RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed
 
 MODIFIERS: frozenset[str] = frozenset()
@@ -97,4 +96,5 @@ def is_number(value: Any) -> TypeGuard[Decimal | float]:
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     """Files an integer or decimal as a point."""
     if is_number(value):
-        filing.ranges.append(RangeRow(code, *point(value)))
+        low, high = point(value)
+        filing.ranges[code, low, high, ""] = None

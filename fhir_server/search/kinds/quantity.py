@@ -12,7 +12,7 @@ from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.kinds.number import HIGHEST, LOWEST, Span, is_number, point, searched_span
 from fhir_server.search.query import AnyOf, Clause, RangeTest
-from fhir_server.search.rows import SEPARATOR, RangeRow
+from fhir_server.search.rows import SEPARATOR
 from fhir_server.search.values import any_of, modifier_refused, prefixed, split, unescape
 
 MODIFIERS: frozenset[str] = frozenset()
@@ -53,17 +53,18 @@ def _wanted(system: str = "", code: str = "") -> tuple[str | None, ...]:
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     """Files a Quantity (and Age, Duration, Distance, Count), Money or Range; `comparator` opens the range."""
     if isinstance(value, dict):
-        _FILERS.get(type_name, _quantity)(code, value, filing)
+        _FILERS.get(type_name, file_quantity)(code, value, filing)
 
 
-def _quantity(code: str, value: JsonObject, filing: Filing) -> None:
+def file_quantity(code: str, value: JsonObject, filing: Filing) -> None:
+    """Files a Quantity under its coded and its written unit; one without a number not at all."""
     span = _span(value)
     if span is not None:
         _file(code, canonical(span, _coded(value)), _written(value), filing)
 
 
 def _money(code: str, value: JsonObject, filing: Filing) -> None:
-    _quantity(code, {"value": value.get("value"), "system": _CURRENCIES, "code": value.get("currency")}, filing)
+    file_quantity(code, {"value": value.get("value"), "system": _CURRENCIES, "code": value.get("currency")}, filing)
 
 
 def _range(code: str, value: JsonObject, filing: Filing) -> None:
@@ -93,9 +94,9 @@ def canonical(span: Span, unit: str) -> tuple[Span, str]:
 
 def _file(code: str, coded: tuple[Span, str], written: str, filing: Filing) -> None:
     span, unit = coded
-    filing.ranges.append(RangeRow(code, span.low, span.high, unit or written))
+    filing.ranges[code, span.low, span.high, unit or written] = None
     if unit and written and not unit.startswith(written + SEPARATOR):
-        filing.ranges.append(RangeRow(code, span.low, span.high, written))
+        filing.ranges[code, span.low, span.high, written] = None
 
 
 def _coded(value: JsonObject) -> str:

@@ -7,7 +7,7 @@ statement a row was measured at a quarter of the commits per second.
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeAlias
@@ -46,11 +46,26 @@ def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None
         text = f"INSERT INTO hist ({_HIST}) SELECT {_HIST} FROM res WHERE rid IN (SELECT value FROM carray(?))"
         connection.execute(text, (apsw.carray(past),))
     _write(connection, f"INSERT INTO res ({_RES}) VALUES", [_resource(change) for change in changes], then=_UPSERT)
-    for table, columns, rows_of in _INDEXES:
-        _refile(connection, table, columns, [(rows_of(c, c.before), rows_of(c, c.filed)) for c in changes])
+    copied = [change for change in changes if change.before is None and _is_copied(change.filed)]
+    if copied:
+        connection.execute(_COPY_KEYS, (apsw.carray(array("q", [change.rid for change in copied])),))
+    known = {change.rid for change in copied}
+    _refile(connection, "tok", "t, k, sd, rid", _keys, [change for change in changes if change.rid not in known])
+    _refile(connection, "rng", "t, p, rid, lo, hi, u", _ranges, changes)
+    _refile(connection, "txt", "t, p, rid, n, e", _texts, changes)
 
 
 _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
+_COPY_KEYS = (
+    "INSERT INTO tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
+    " WHERE rid IN (SELECT value FROM carray(?)) ORDER BY 1, 2, 3 DESC, 4"
+)
+"""Files the keys of new resources from what `res` remembers of them: half the time of binding every key again."""
+
+
+def _is_copied(filed: Filed) -> bool:
+    # SQLite's JSON functions take the character U+0000 for the end of a text
+    return not any("\0" in key for key in filed.keys)
 
 
 def _resource(change: Change) -> Row:
@@ -60,31 +75,33 @@ def _resource(change: Change) -> Row:
     return (*place, new.method, deleted, new.body, *packed(change.filed))
 
 
-def _keys(change: Change, filed: Filed | None) -> set[Row]:
-    return {(change.code, key, filed.sort_date, change.rid) for key in filed.keys} if filed else set()
+def _keys(change: Change, filed: Filed) -> set[Row]:
+    return {(change.code, key, filed.sort_date, change.rid) for key in filed.keys}
 
 
-def _ranges(change: Change, filed: Filed | None) -> set[Row]:
-    return {(change.code, row[0], change.rid, *row[1:]) for row in filed.ranges} if filed else set()
+def _ranges(change: Change, filed: Filed) -> set[Row]:
+    return {(change.code, row[0], change.rid, *row[1:]) for row in filed.ranges}
 
 
-def _texts(change: Change, filed: Filed | None) -> set[Row]:
-    return {(change.code, row[0], change.rid, *row[1:]) for row in filed.texts} if filed else set()
-
-
-_INDEXES = (
-    ("tok", "t, k, sd, rid", _keys),
-    ("rng", "t, p, rid, lo, hi, u", _ranges),
-    ("txt", "t, p, rid, n, e", _texts),
-)
+def _texts(change: Change, filed: Filed) -> set[Row]:
+    return {(change.code, row[0], change.rid, *row[1:]) for row in filed.texts}
 
 
 def _refile(
-    connection: apsw.Connection, table: str, columns: str, changed: Iterable[tuple[set[Row], set[Row]]]
+    connection: apsw.Connection,
+    table: str,
+    columns: str,
+    rows_of: Callable[[Change, Filed], set[Row]],
+    changes: Iterable[Change],
 ) -> None:
     gone: list[Row] = []
     added: list[Row] = []
-    for old, new in changed:
+    for change in changes:
+        new = rows_of(change, change.filed)
+        if change.before is None:
+            added += new
+            continue
+        old = rows_of(change, change.before)
         gone += old - new
         added += new - old
     # In the order of the index, so that neighbours are written to one page.

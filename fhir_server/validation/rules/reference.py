@@ -51,10 +51,9 @@ def _to_one_of(targets: frozenset[str], known: frozenset[str]) -> Check:
 def _is_plainly_to(targets: frozenset[str], reference: JsonObject) -> bool:
     """Tells at once of `Type/id`, and of a named type without a reference, what most references are."""
     text = reference.get("reference")
-    if text is None:
-        return reference.get("type") in targets
     if type(text) is not str:
-        return False
+        named = None if text is not None else reference.get("type")
+        return type(named) is str and named in targets
     head, slash, tail = text.partition("/")
     return head in targets and slash != "" and "/" not in tail and "?" not in tail
 

@@ -43,7 +43,10 @@ def test_read_is_mapped_plus_rejected_and_blank_rows_are_no_rows(run):
     assert astuple(report.files[0]) == ("a.csv", "UTF-8", False, 3, 1, 2, 2, 0)
     assert (report.read, report.mapped, report.rejected) == (3, 1, 2)
     assert [(r.row.row, r.key, r.bundle is None) for r in records] == [(2, "V1", False), (5, "", True), (6, "", True)]
-    assert findings(report) == [(5, "编号", "mapping.required", "error"), (6, "", "mapping.shifted-columns", "error")]
+    assert findings(report) == [
+        (5, "档案编号", "mapping.required", "error"),
+        (6, "", "mapping.shifted-columns", "error"),
+    ]
 
 
 def test_a_finding_names_row_line_column_value_and_both_languages(run):
@@ -104,7 +107,11 @@ def test_a_bad_line_rejects_its_whole_record_at_its_own_row(run):
     }
     _, report = run(files, dialect="chis")
     assert [(f.read, f.mapped, f.rejected) for f in report.files] == [(1, 0, 1), (2, 0, 2)]
-    assert [(f.file, f.row, f.column) for f in report.issues] == [("drugs.csv", 3, "medicineDosage")]
+    assert [(f.file, f.row, f.column, f.rule) for f in report.issues] == [
+        ("drugs.csv", 3, "medicineDosage", "mapping.not-number"),
+        ("visits.csv", 2, "", "mapping.rejected-with"),
+        ("drugs.csv", 2, "", "mapping.rejected-with"),
+    ]
 
 
 def test_the_same_row_again_is_unchanged_and_another_one_with_its_key_is_told(run):
