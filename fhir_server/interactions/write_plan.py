@@ -6,6 +6,7 @@ A write is data (`Put`, `Delete`); nothing here touches the store but through `c
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from fhir_server.errors import Conflict, Issue, PreconditionFailed, ResourceInvalid, has_errors
@@ -66,12 +67,14 @@ def write_instant(parts: Parts) -> datetime:
 
 def body_with_meta(resource: JsonObject, key: Key, version: VersionId, at: datetime) -> bytes:
     """Returns the canonical bytes of a version: type, id and the server's meta first, then the rest in its order."""
-    given = resource.get("meta")
-    rest = {k: v for k, v in (given or {}).items() if k not in ("versionId", "lastUpdated")}
-    stamp = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-    meta = {"versionId": str(version), "lastUpdated": stamp, **rest}
-    content = {k: v for k, v in resource.items() if k not in ("resourceType", "id", "meta")}
-    return encode({"resourceType": key.type, "id": key.id, "meta": meta, **content})
+    own = {"versionId": str(version), "lastUpdated": _stamp(at)}
+    head = {"resourceType": key.type, "id": key.id, "meta": own | (resource.get("meta") or {}) | own}
+    return encode(head | resource | head)
+
+
+@lru_cache(maxsize=16)
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
 def plan_put(parts: Parts, draft: Draft, current: StoredVersion | None, now: datetime) -> Put | Unchanged:

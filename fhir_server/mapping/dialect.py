@@ -59,7 +59,8 @@ class Column:
 class Table:
     """One table: the record itself, or what `parent` (column -> record field) joins to it.
 
-    With `group` its rows are lines of that group; without, their fields are the record's own.
+    With `group` its rows are lines of that group; without, their fields are the record's own. `written` are the columns
+    that writing a record fills.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Table:
     json: str = ""
     parent: Mapping[str, str] = field(default_factory=dict)
     constants: tuple[tuple[Column, str], ...] = ()
+    written: tuple[Column, ...] = ()
 
     @property
     def is_part(self) -> bool:
@@ -190,7 +192,18 @@ def _table(raw: Any, reading: _Reading, *, place: str) -> Table:
         entry.get("json") or group,
         _parent(entry.get("parent") or {}, reading, place),
         tuple(_constant(n, v, reading, owner, place) for n, v in (entry.get("constants") or {}).items()),
+        tuple(_written(columns)),
     )
+
+
+def _written(columns: Mapping[str, Column]) -> Iterator[Column]:
+    """The columns that carry something no column before them does: 体重 and not 体重(现/目标) again."""
+    covered: set[str] = set()
+    for column in columns.values():
+        places = {target.place for target in column.targets}
+        if places and not column.is_dropped and not places <= covered:
+            yield column
+            covered |= places if len(places) == 1 or column.split or column.match else set()
 
 
 def _constant(name: str, raw: Any, reading: _Reading, owner: Mapping[str, Field], place: str) -> tuple[Column, str]:

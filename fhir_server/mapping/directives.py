@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
@@ -20,6 +21,7 @@ from fhir_server.mapping.template import (
     fields_of,
 )
 
+_REMEMBERED = 1024  # codes of one field; what they become is shared between resources, as constants are
 UCUM = "http://unitsofmeasure.org"
 _BLANK = re.compile(r"\{(\.?[A-Za-z]\w*|\.)\}")
 
@@ -32,6 +34,8 @@ def _options(entry: JsonObject, context: Context, *allowed: str) -> None:
 
 def key_text(value: Any) -> str:
     """Returns a value as a part of a key, empty when there is none."""
+    if type(value) is str:
+        return value
     return "" if value is None else str(plain(value))
 
 
@@ -76,7 +80,7 @@ def _coding(entry: JsonObject, context: Context) -> Node:
     _options(entry, context, "table")
     access = context.field(entry["$coding"])
     table = _table(entry, access, context)
-    return _over(access, lambda value: table.codings_of(value)[0])
+    return _over(access, lru_cache(maxsize=_REMEMBERED)(lambda value: table.codings_of(value)[0]))
 
 
 def _concept(entry: JsonObject, context: Context) -> Node:
@@ -84,6 +88,7 @@ def _concept(entry: JsonObject, context: Context) -> Node:
     access = context.field(entry["$concept"])
     table = _table(entry, access, context)
 
+    @lru_cache(maxsize=_REMEMBERED)
     def make(value: Any) -> JsonObject:
         found: JsonObject = {"coding": table.codings_of(value)}
         text = display_of(value) if isinstance(value, Code) else found["coding"][0].get("display")

@@ -84,6 +84,8 @@ class FormRecord:
 
 def plain(value: Any) -> Any:
     """Returns a value of a record as JSON: a code as its option code, or as the source wrote it when it has none."""
+    if value is None or type(value) is str:
+        return value
     if isinstance(value, Code):
         return value.source if value.code is None else value.code
     if isinstance(value, Unverified):

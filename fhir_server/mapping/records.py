@@ -13,7 +13,7 @@ from fhir_server.mapping.codecs.text import folded, raw_text
 from fhir_server.mapping.dialect import Dialect, Table
 from fhir_server.mapping.findings import at_row, at_value, shown
 from fhir_server.mapping.record import FormRecord, RowRef, plain
-from fhir_server.mapping.sources.mojibake import meant_text
+from fhir_server.mapping.sources.mojibake import may_be_garbled, meant_text
 from fhir_server.mapping.sources.rows import SourceFile, SourceRow
 
 _SHIFT_HINT = frozenset({"mapping.not-number", "mapping.not-integer", "mapping.not-date", "mapping.no-such-day",
@@ -159,6 +159,8 @@ def tables_of(dialect: Dialect, files: Sequence[SourceFile]) -> list[tuple[Sourc
 
 def _garbled(row: SourceRow, ref: RowRef) -> Issue | None:
     """A value that lost characters, or was read in a wrong encoding, before it came here."""
+    if not may_be_garbled("\n".join([c for c in row.cells if type(c) is str])):
+        return None
     for name, cell in zip(row.header, row.cells, strict=False):
         if isinstance(cell, str) and not cell.isascii():
             if "\ufffd" in cell:

@@ -1,7 +1,7 @@
 """One form record -> one transaction Bundle, purely. See docs/decisions/0002-mapping-language.md and https://hl7.org/fhir/R4/http.html#transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class MapResult:
-    """What a record became. `bundle` is None when the record has no key; then `issues` says so.
+    """What a record became. `bundle` is None when the record, or all that it would make, has no key; then `issues` says so.
 
     `made` stands beside the bundle's entries, the Provenance at the end left out. `unused` are filled fields that the
     map does not read. Constant parts of resources (codes, categories) are shared between bundles: change none in place.
@@ -64,7 +64,7 @@ def run(plan: Plan, record: FormRecord, now: datetime) -> MapResult:
     scope = Scope(record.values, None, references, Ids(plan.namespace), now.date())
     instances = _instances(plan, record, scope, issues)
     if not instances and issues:
-        return MapResult(None, tuple(issues), unused)
+        return MapResult(None, tuple(replace(i, severity=Severity.ERROR) for i in issues), unused)
     for one in instances:
         references.setdefault(one.plan.name, []).append(one.reference)
     built = [(one, made) for one in instances if (made := _built(one, plan)) is not None]

@@ -9,6 +9,7 @@ from jsonschema.exceptions import ValidationError
 
 from fhir_server.errors import Issue
 from fhir_server.fhir.shapes import JsonObject
+from fhir_server.mapping.acceptance import Accepts, accepts_of
 from fhir_server.mapping.findings import at_place, shown
 from fhir_server.mapping.form import Field, Form
 from fhir_server.mapping.record import FormRecord, plain
@@ -24,9 +25,12 @@ class RecordSchema:
     form: Form
     schema: JsonObject
     iter_errors: Callable[[JsonObject], Iterable[ValidationError]]
+    accepts: Accepts
 
     def check(self, record: FormRecord) -> list[Issue]:
         """Returns the findings of a record, one for each broken keyword, in the order of the fields."""
+        if self.accepts(record.values):
+            return []
         return [self._finding(e, record) for e in self.iter_errors(plain(record.values))]
 
     def _finding(self, error: ValidationError, record: FormRecord) -> Issue:
@@ -57,7 +61,7 @@ def compile_schema(form: Form) -> RecordSchema:
     """Returns the form's schema ready to check records."""
     schema = schema_of(form)
     Draft202012Validator.check_schema(schema)
-    return RecordSchema(form, schema, Draft202012Validator(schema).iter_errors)
+    return RecordSchema(form, schema, Draft202012Validator(schema).iter_errors, accepts_of(form.fields))
 
 
 def schema_of(form: Form) -> JsonObject:

@@ -181,7 +181,7 @@ def _directive(named: list[str], value: JsonObject, context: Context) -> Node:
 
 def _object(value: JsonObject, context: Context) -> Node:
     children = {key: compile_template(v, context.at(key)) for key, v in value.items()}
-    parts = [(key, node.build, node.is_dynamic) for key, node in children.items()]
+    parts = [(key, node.build if node.is_dynamic else None, _fixed(node)) for key, node in children.items()]
     is_dynamic = any(node.is_dynamic for node in children.values())
     if not is_dynamic:
         return _constant({key: node.build(_NOWHERE) for key, node in children.items()}, children)
@@ -189,14 +189,19 @@ def _object(value: JsonObject, context: Context) -> Node:
     def build(scope: Scope) -> JsonObject | None:
         found: JsonObject = {}
         is_alive = False
-        for key, make, counts in parts:
-            made = make(scope)
+        for key, make, made in parts:
+            if make is not None:
+                made = make(scope)  # noqa: PLW2901 - a constant part was made when the map was compiled
+                is_alive = is_alive or made is not None
             if made is not None:
                 found[key] = made
-                is_alive = is_alive or counts
-        return found if is_alive and found else None
+        return found if is_alive else None
 
     return Node(build, fields_of(children.values()), children=children)
+
+
+def _fixed(node: Node) -> Any:
+    return None if node.is_dynamic else node.build(_NOWHERE)
 
 
 def _array(nodes: list[Node]) -> Node:

@@ -31,22 +31,10 @@ def _agrees(table: Table, values: JsonObject) -> bool:
 
 
 def _row(table: Table, values: JsonObject, record: JsonObject) -> Row:
-    row = {column.name: _cell(column, values) for column in _written(table)}
+    row = {column.name: _cell(column, values) for column in table.written}
     for name, field in table.parent.items():
         row[name] = _text(record.get(field))
     return row
-
-
-def _written(table: Table) -> list[Column]:
-    """The columns that carry something no column before them does: 体重 and not 体重(现/目标) again."""
-    found: list[Column] = []
-    covered: set[str] = set()
-    for column in table.columns.values():
-        places = {target.place for target in column.targets}
-        if places and not column.is_dropped and not places <= covered:
-            found.append(column)
-            covered |= places if len(places) == 1 or column.split or column.match else set()
-    return found
 
 
 def _cell(column: Column, values: JsonObject) -> str:

@@ -23,6 +23,7 @@ BATCH_ROWS = 200
 
 OWNER = ResourceType("Patient")
 """A record about a resident whom nobody knows is refused: it would hang in the air."""
+_OWNED = f"{OWNER}/"
 
 
 @dataclass(slots=True)
@@ -75,21 +76,22 @@ def owners_of(resources: Sequence[JsonObject]) -> set[Key]:
     found: set[str] = set()
     for resource in resources:
         _collect_owners(resource, found)
-    prefix = len(OWNER) + 1
+    prefix = len(_OWNED)
     own = {r["id"] for r in resources if r["resourceType"] == OWNER}
     return {Key(OWNER, ResourceId(text[prefix:])) for text in found if text[prefix:] not in own}
 
 
 def _collect_owners(value: JsonObject, found: set[str]) -> None:
-    for key, child in value.items():
+    text = value.get("reference")
+    if type(text) is str and text.startswith(_OWNED):
+        found.add(text)
+    for child in value.values():
         if type(child) is dict:
             _collect_owners(child, found)
         elif type(child) is list:
             for item in child:
                 if type(item) is dict:
                     _collect_owners(item, found)
-        elif key == "reference" and child.startswith("Patient/"):
-            found.add(child)
 
 
 def orphan_issue(owner: Key) -> Issue:

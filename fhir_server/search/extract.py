@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_server import fhirpath
 from fhir_server.definitions.registry import Definitions, SearchParameter
+from fhir_server.definitions.search_parameters import published_for
 from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
@@ -50,21 +51,27 @@ MOST_SHAPES = 512
 
 
 class Extractor:
-    """Computes the index entries of resources; every expression is compiled once, when it is built."""
+    """Computes the index entries of resources; every expression is compiled once.
+
+    Expressions of loaded packages are compiled when the extractor is built, R4's own when their type is first met.
+    """
 
     def __init__(self, definitions: Definitions, zone: tzinfo, *, base_url: str = "") -> None:
-        """Compiles the parameters of every supported type; `zone` reads dates without an offset.
+        """Compiles the parameters of loaded packages; `zone` reads dates without an offset.
 
         References below `base_url`, this server's own, are filed as local.
 
         Raises:
             ExpressionBroken: the expression of a parameter does not compile.
         """
+        self._definitions = definitions
         self._zone = zone
         self._base_url = base_url
         self._sort_dates = {type_: support.sort_date for type_, support in definitions.resources.items()}
-        self._by_type = {type_: _branches(definitions, type_) for type_ in definitions.resources}
-        self._by_shape: dict[ResourceType, dict[frozenset[str], Compiled]] = {t: {} for t in self._by_type}
+        self._by_type: dict[ResourceType, tuple[_Branch, ...]] = {}
+        self._by_shape: dict[ResourceType, dict[frozenset[str], Compiled]] = {t: {} for t in definitions.resources}
+        for type_ in definitions.resources:
+            _compile_own(definitions, type_)
 
     def extract(self, resource: JsonObject, updated: datetime) -> IndexEntries:
         """Returns everything that the resource can be found by; contained resources are not indexed.
@@ -93,7 +100,7 @@ class Extractor:
             ResourceInvalid: an expression fails on it.
         """
         filing = Filing(self._zone, self._base_url)
-        for branch in self._by_type[type_]:
+        for branch in self._branches_of(type_):
             for value, type_name in _nodes(branch, resource):
                 for code, file in branch.filers:
                     file(code, value, type_name, filing)
@@ -104,10 +111,16 @@ class Extractor:
         known = self._by_shape[type_]
         found = known.get(present)
         if found is None:
-            branches = (b for b in self._by_type[type_] if b.entrance is None or not b.entrance.isdisjoint(present))
+            branches = (b for b in self._branches_of(type_) if b.entrance is None or not b.entrance.isdisjoint(present))
             found = tuple(map(_compiled_branch, branches))
             if len(known) < MOST_SHAPES:
                 known[present] = found
+        return found
+
+    def _branches_of(self, type_: ResourceType) -> tuple[_Branch, ...]:
+        found = self._by_type.get(type_)
+        if found is None:
+            found = self._by_type[type_] = _branches(self._definitions, type_)
         return found
 
     def _sort_date(self, type_: ResourceType, filing: Filing, updated: datetime) -> int:
@@ -116,12 +129,23 @@ class Extractor:
         return min(lows) if lows else microseconds(updated)
 
 
-def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
+def _compile_own(definitions: Definitions, type_: ResourceType) -> None:
+    published = published_for(type_)
+    for parameter in _filed_parameters(definitions, type_):
+        if published.get(parameter.code) is not parameter:
+            for text in union_branches(parameter.expression):
+                _compiled(text, type_, parameter)
+
+
+def _filed_parameters(definitions: Definitions, type_: ResourceType) -> list[SearchParameter]:
     support = definitions.resources[type_]
-    parameters = [p for p in offered(support).values() if p.code not in _WITHOUT_ROWS and not find_alias(p, support)]
+    return [p for p in offered(support).values() if p.code not in _WITHOUT_ROWS and not find_alias(p, support)]
+
+
+def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
     expressions: dict[str, fhirpath.Expression] = {}
     filers: dict[str, list[tuple[str, File]]] = {}
-    for parameter in parameters:
+    for parameter in _filed_parameters(definitions, type_):
         for text in union_branches(parameter.expression):
             expressions[text] = expressions.get(text) or _compiled(text, type_, parameter)
             filers.setdefault(text, []).append((parameter.code, _filer(definitions, type_, parameter)))

@@ -241,7 +241,17 @@ def number(compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
 
 def arithmetic(compute: Callable[..., Value | None], a: Any, b: Any) -> Value | None:
     """Returns the result of an arithmetic operator; None when either side is empty."""
-    return None if a is None or b is None else computed(compute, a, b, measure_of)
+    if a is None or b is None:
+        return None
+    if type(a) is Temporal and type(b) is Quantity:
+        return _moved(compute, a, b)
+    return computed(compute, a, b, measure_of)
+
+
+@lru_cache(1024)
+def _moved(compute: Callable[..., Value | None], moment: Temporal, by: Quantity) -> Value | None:
+    # "Today less 65 years" is the same for every resident of the day
+    return computed(compute, moment, by, measure_of)
 
 
 def converted(convert: Callable[[Any], Any], value: Any) -> Any:

@@ -8,6 +8,7 @@ from fhir_server.mapping.codecs.text import folded
 from fhir_server.mapping.form import Field
 from fhir_server.mapping.record import Code
 
+_REMEMBERED = 1024  # texts of one column
 _NUMBERED = re.compile(r"([0-9]+) ?[.、:]? ?(.+)", re.DOTALL)
 _WITH_TEXT = re.compile(r"([^:(]+?)\s*(?::\s*(.+)|\((.+)\))", re.DOTALL)
 
@@ -31,6 +32,7 @@ class CodeReader:
     of: Field
     own: Mapping[str, SourceCode] = field(default_factory=dict)
     words: Mapping[str, SourceCode] = field(default_factory=dict)
+    _read: dict[str, Code] = field(default_factory=dict, repr=False, compare=False)
 
     def knows(self, text: str) -> bool:
         """Tells whether a text is a code or display here, so that a null word (`无`) may be an answer."""
@@ -38,6 +40,14 @@ class CodeReader:
 
     def read(self, text: str) -> Code:
         """Returns the coded value; `code` is None when the text is neither a known code nor a display."""
+        found = self._read.get(text)
+        if found is None:
+            found = self._decoded(text)
+            if len(self._read) < _REMEMBERED:
+                self._read[text] = found
+        return found
+
+    def _decoded(self, text: str) -> Code:
         word = folded(text)
         if word in self.own:
             return self._own(word)

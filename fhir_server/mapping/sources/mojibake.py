@@ -7,6 +7,17 @@ _CHINESE = re.compile("[\u4e00-\u9fff]")
 _UTF8_CHINESE = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
 
 
+def may_be_garbled(text: str) -> bool:
+    """Tells quickly whether any part of a text may be garbled; false for nearly every row that is not."""
+    if text.isascii():
+        return False
+    return "\ufffd" in text or _LATIN.search(text) is not None or _UTF8_CHINESE.search(_gb18030(text)) is not None
+
+
+def _gb18030(text: str) -> bytes:
+    return text.encode("gb18030", "ignore")
+
+
 def meant_text(text: str) -> str | None:
     """Returns what a garbled text says, or None when nothing shows that it is garbled.
 
@@ -17,8 +28,7 @@ def meant_text(text: str) -> str | None:
     if found is not None:
         codec = "cp1252" if any(ord(c) > 0xFF for c in text) else "latin-1"
         return _decoded(text, codec, "utf-8") or _decoded(text, codec, "gb18030")
-    raw = text.encode("gb18030", "ignore") if _CHINESE.search(text) else b""
-    return _decoded(text, "gb18030", "utf-8") if _UTF8_CHINESE.search(raw) else None
+    return _decoded(text, "gb18030", "utf-8") if _UTF8_CHINESE.search(_gb18030(text)) else None
 
 
 def _decoded(text: str, wrong: str, right: str) -> str | None:

@@ -1,6 +1,6 @@
 """Slices: which item belongs to which, how many each may have, and in what order, https://hl7.org/fhir/R4/profiling.html#slicing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,18 +15,22 @@ BY_URL = (("value", "url"),)
 
 Members: TypeAlias = Sequence[tuple[int, Any]]
 """Items with their index in the array."""
-Groups: TypeAlias = Sequence[Members]
-"""The members of each slice, in the order of the slices."""
+Groups: TypeAlias = Mapping[int, Members]
+"""The members of each slice that has some, by the number of the slice."""
 Sliced: TypeAlias = Callable[[Members, Scope], Findings | None]
 Compile: TypeAlias = Callable[[Node], Check | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One slice, compiled: who belongs to it, how many it needs and takes, what its members must meet, its re-slices."""
+    """One slice, compiled: who belongs to it, how many it needs and takes, what its members must meet, its re-slices.
+
+    `urls` are the extensions that it takes, where that is all that tells its members.
+    """
 
     name: str
     match: Match
+    urls: frozenset[str]
     least: int
     most: int | None
     check: Check | None
@@ -64,15 +68,19 @@ def _slice(name: str, node: Node, plan: Plan) -> Slice | None:
         plan.build.report(plan.site, f"nothing tells the members of slice {name!r} ({by})")
         return None
     inner = build_slicing(node, plan.site, plan.build, compile_slice=plan.compile_slice)
-    return Slice(name, match, node.element.min, node.element.max, plan.compile_slice(node), inner)
+    return Slice(name, match, _urls(node, plan), node.element.min, node.element.max, plan.compile_slice(node), inner)
+
+
+def _urls(node: Node, plan: Plan) -> frozenset[str]:
+    if plan.site.type != "Extension" or plan.slicing.discriminators != BY_URL:
+        return frozenset()
+    return frozenset(url.partition("|")[0] for type_ in node.element.types for url in type_.profiles)
 
 
 def _match(node: Node, plan: Plan) -> Match | None:
-    discriminators = plan.slicing.discriminators
-    if plan.site.type == "Extension" and discriminators == BY_URL:
-        urls = frozenset(url.partition("|")[0] for type_ in node.element.types for url in type_.profiles)
-        if urls:
-            return lambda value, _: type(value) is dict and value.get("url") in urls
+    discriminators, urls = plan.slicing.discriminators, _urls(node, plan)
+    if urls:
+        return lambda value, _: type(value) is dict and value.get("url") in urls
     place = Place(node, plan.site.type, plan.build)
     matches = [build_match(kind, path, place) for kind, path in discriminators]
     known = [match for match in matches if match is not None]
@@ -89,30 +97,41 @@ def _all_of(matches: Sequence[Match]) -> Match:
 
 
 def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
-    numbered = [(number, one.match) for number, one in enumerate(slices)]
+    number_of = _numbering(slices)
+    needed = frozenset(number for number, one in enumerate(slices) if one.least)
     is_closed = plan.slicing.rules == "closed" and not missing
     has_order = (plan.slicing.ordered or plan.slicing.rules == "openAtEnd") and not missing
 
-    is_needed = any(one.least for one in slices)
-
     def check(members: Members, scope: Scope) -> Findings | None:
-        if not members and not is_needed:
-            return None
-        groups: list[list[tuple[int, Any]]] = [[] for _ in slices]
+        groups: dict[int, list[tuple[int, Any]]] = {}
         for member in members:
-            for number, match in numbered:
-                if match(member[1], scope):
-                    groups[number].append(member)
-                    break
+            number = number_of(member[1], scope)
+            if number is not None:
+                groups.setdefault(number, []).append(member)
         result: Findings | None = None
-        if has_order or (is_closed and len(members) > sum(map(len, groups))):
+        if has_order or (is_closed and len(members) > sum(map(len, groups.values()))):
             result = _misplaced(members, groups, slices, plan)
-        for one, group in zip(slices, groups, strict=True):
-            if group or one.least:
-                result = joined(result, _group_faults(one, group, scope, plan.site))
+        for number in sorted(needed.union(groups)):
+            result = joined(result, _group_faults(slices[number], groups.get(number, ()), scope, plan.site))
         return joined(result, _unchecked(missing, plan.site)) if missing and members else result
 
     return check
+
+
+def _numbering(slices: Sequence[Slice]) -> Callable[[Any, Scope], int | None]:
+    """Returns what tells the number of the slice that a value belongs to, the first of several; None for none."""
+    if all(one.urls for one in slices):
+        by_url = {url: number for number, one in reversed(list(enumerate(slices))) for url in one.urls}
+        return lambda value, _: by_url.get(str(value.get("url"))) if type(value) is dict else None
+    numbered = [(number, one.match) for number, one in enumerate(slices)]
+
+    def number_of(value: Any, scope: Scope) -> int | None:
+        for number, match in numbered:
+            if match(value, scope):
+                return number
+        return None
+
+    return number_of
 
 
 def _unchecked(missing: Sequence[str], site: Site) -> Findings:
@@ -141,7 +160,7 @@ def _count_fault(one: Slice, number: int, site: Site) -> Findings:
 
 
 def _misplaced(members: Members, groups: Groups, slices: Sequence[Slice], plan: Plan) -> Findings | None:
-    number_of = {index: number for number, group in enumerate(groups) for index, _ in group}
+    number_of = {index: number for number, group in groups.items() for index, _ in group}
     result: Findings = []
     last, is_open = 0, False
     for index, _ in members:

@@ -39,20 +39,31 @@ def build_object(shape: Shape) -> Check:
     """Returns the check of an object: it loops over the properties present, not over those possible."""
     check_of = {key: field[0] for key, field in shape.fields.items()}.get
     texts = frozenset(key for key, field in shape.fields.items() if field[0] in TEXT_CHECKS)
-    needed, rules, may_be_bare = tuple((n.keys, n.place) for n in shape.needed), tuple(shape.rules), shape.is_resource
+    check_whole = _build_whole(shape)
+    has_rules = bool(shape.needed or shape.rules)
 
     def check(value: Any, scope: Scope) -> Findings | None:
         if type(value) is not dict:
             return wrong_json(value, "object")
         result: Findings | None = None
         for key, item in value.items():
-            # What every text type accepts, told without a call; all else is for the check of the type
-            if key in texts and type(item) is str and item and item.isprintable() and " " not in item and len(item) < SHORT:
-                continue
+            if key in texts and type(item) is str and item.isprintable() and " " not in item and 0 < len(item) < SHORT:
+                continue  # every text type accepts it, and most texts are told so without a call
             item_check = check_of(key)
             more = item_check(item, scope) if item_check is not None else [_unknown(key, shape)]
             if more is not None:
                 result = joined(result, _placed(more, key, value, shape))
+        return joined(result, check_whole(value, scope)) if has_rules or len(value) < 2 else result
+
+    return check
+
+
+def _build_whole(shape: Shape) -> Check:
+    """Returns the check of what concerns the object as a whole: elements that must be there, emptiness, rules."""
+    needed, rules, may_be_bare = tuple((n.keys, n.place) for n in shape.needed), tuple(shape.rules), shape.is_resource
+
+    def check_whole(value: Any, scope: Scope) -> Findings | None:
+        result: Findings | None = None
         for keys, place in needed:
             if keys.isdisjoint(value):
                 result = joined(result, found("validation.cardinality-min", element=place, min=1, found=0))
@@ -64,7 +75,7 @@ def build_object(shape: Shape) -> Check:
                 result = joined(result, more)
         return result
 
-    return check
+    return check_whole
 
 
 def _unknown(key: str, shape: Shape) -> Finding:

@@ -328,3 +328,73 @@ def test_writing_a_dialect_gives_rows_that_are_read_back(build):
     }  # fmt: skip
     assert [row["name"] for row in written["sub"]] == ["l", "m", "阿司匹林"]
     assert "secret" not in written["main"][0]
+
+
+def test_a_resource_whose_key_has_an_empty_part_is_told_and_not_made(build):
+    bodies = "when: day, body: {x: =note}}\n"
+    maps = f"  - {{name: b, type: Basic, entity: e, key: [no], {bodies}  - {{name: a, type: Basic, entity: f, key: [no, house], {bodies}"
+    mapper = build(resources(maps))
+    record, _ = mapper.read({"no": "N1", "day": "2025-06-01", "note": "n"})
+    result = mapper.map(record, now=NOW)
+    assert [(i.key, i.path, i.params["column"]) for i in result.issues] == [
+        ("mapping.resource-unkeyed", "house", "户号")
+    ]
+    assert [entry["resource"]["resourceType"] for entry in result.bundle["entry"]] == ["Basic", "Provenance"]
+
+
+def test_a_record_of_which_nothing_has_a_key_is_rejected(build):
+    mapper = build(resources("  - {name: a, type: Basic, entity: f, key: [no, house], when: day, body: {x: =note}}\n"))
+    record, _ = mapper.read({"no": "N1", "day": "2025-06-01", "note": "n"})
+    result = mapper.map(record, now=NOW)
+    assert (result.bundle, [str(i.severity) for i in result.issues]) == (None, ["error"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "born", "is_true"),
+    [
+        ("{age: born, at_least: 65}", "1960-07-01", True),
+        ("{age: born, at_least: 65}", "1960-07-02", False),
+        ("{age: born, at_most: 6}", "2018-07-02", True),
+        ("{age: born, at_most: 6}", "2018", False),
+        ("{not: {age: born, at_most: 6}}", None, True),
+        ("{age: born, at_least: 65}", None, False),
+    ],
+)
+def test_an_age_is_told_on_the_day_of_the_run(build, condition, born, is_true):
+    mapper = build(one(f"y: =no, x: {{$when: {condition}, then: true}}"))
+    assert body(mapper, **({"born": born} if born else {})) == {"y": "N1"} | ({"x": True} if is_true else {})
+
+
+def test_an_age_is_of_a_date(build):
+    with pytest.raises(BrokenMapping, match="note is no date"):
+        build(one("y: =no, x: {$when: {age: note, at_least: 65}, then: true}"))
+
+
+def test_words_are_read_beside_the_codes_of_the_form(build):
+    columns = COLUMNS.replace("sex: {field: sex, codes: sex}", "sex: {field: sex, words: more}").replace(
+        "  sex: {M", "  more: {先生: '1'}\n  unused: {M"
+    )
+    reader = next(
+        c for c in build(one("x: =no"), columns=columns).dialect.tables[0].columns.values() if c.name == "sex"
+    )
+    codes = [reader.targets[0].codes.read(text) for text in ("先生", "女", "2", "1 男", "2、男", "M")]
+    assert [c.code for c in codes] == ["1", "2", "2", "1", None, None]
+
+
+def test_an_answer_that_stands_alone_and_one_of_several_fields_are_rules(build):
+    form = (
+        FORM
+        + """
+  - {key: alone, alone: {field: tags, is: [a]}, severity: warning, en: "alone", zh: 单选}
+  - {key: either, requires: {field: price, then: [[note, house]]}, en: "either", zh: 二选一}
+"""
+    )
+    mapper = build(one("x: =no"), form=form)
+    for values, keys in (
+        ({"tags": ["a", "b"]}, ["alone"]),
+        ({"tags": ["a"]}, []),
+        ({"price": Decimal(1)}, ["either"]),
+        ({"price": Decimal(1), "house": "H"}, []),
+    ):
+        record, _ = mapper.read({"no": "N1", "day": "2025-06-01"} | values)
+        assert [i.key for i in mapper.check(record, now=NOW)[1]] == keys

@@ -11,7 +11,14 @@ from fhir_server.store.sqlite.clauses import prefix_bounds
 from fhir_server.store.sqlite.failures import refusal, translated
 from fhir_server.store.sqlite.filed import filed_of, packed, unpacked
 from fhir_server.store.sqlite.fragments import Sql, all_of, any_of
+from fhir_server.store.sqlite.open import open_store
 from fhir_server.store.sqlite.versions import instant_at, microseconds
+from tests.support.stores import NOW, entries, key, put
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,19 @@ def test_filed_rows_survive_packing_exactly():
     again = unpacked(*packed(filed), filed.sort_date)
     assert again == filed
     assert [type(number) for row in again.ranges for number in row[1:3]] == [int, int, float, float, int, float]
+
+
+@pytest.mark.parametrize("text", ["code=a\0b", "code=a\0", "code=\\u0000", "name=王\x1f\"'"])
+@pytest.mark.anyio
+async def test_a_key_of_any_characters_is_filed_whole_and_taken_back(tmp_path, text):
+    store = open_store(str(tmp_path / "store.db"))
+    connection = store._writer._connection
+    filed = "SELECT k FROM tok ORDER BY k"
+    await store.commit([put(key("r"), entries(text, "code=z"))], NOW)
+    assert {k for (k,) in connection.execute(filed)} == {text, "code=z"}
+    await store.commit([put(key("r"), entries("code=z"), expect=1)], NOW)
+    assert [k for (k,) in connection.execute(filed)] == ["code=z"]
+    await store.close()
 
 
 def errors_of_the_library():
