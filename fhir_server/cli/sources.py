@@ -151,9 +151,18 @@ def print_summary(report: dict[str, Any], path: Path | None) -> None:
         figures = [form[n] for n in names] + [form["stored"][n] for n in stored] + [warnings]
         table.add_row(form["form"], *map(str, figures))
     console.print(table)
+    _print_left_out(report["forms"])
     _print_errors([i for form in report["forms"] for i in form["issues"] if i["severity"] in ("error", "fatal")])
     if path is not None:
         typer.echo(f"Report: {path}", err=True)
+
+
+def _print_left_out(forms: list[dict[str, Any]]) -> None:
+    """Names the columns that nothing was made of, so that nobody has to look into the report to know."""
+    for form in forms:
+        for column in form["unused_columns"]:
+            name, count = f"{column['file']} {column['column']}", column["values"]
+            typer.secho(f"{name}: not used, {count} value(s) 未使用的列", fg=typer.colors.YELLOW, err=True)
 
 
 def _print_errors(errors: list[dict[str, Any]]) -> None:

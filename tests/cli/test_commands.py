@@ -212,3 +212,17 @@ def test_load_over_http_says_when_nobody_answers(sources):
     arguments = ("--form", "personal-info", "--dialect", "national", sources / "居民.csv")
     code, _, err = run("load", *arguments, "--base-url", "http://127.0.0.1:9/fhir")
     assert (code, "127.0.0.1:9" in err) == (2, True)
+
+
+def test_a_pressure_that_nobody_is_said_to_have_measured_stays_one_of_r4_with_a_warning(tmp_path):
+    file, out, report = tmp_path / "v.csv", tmp_path / "o.ndjson", tmp_path / "r.json"
+    file.write_text(
+        "编号,姓名,随访日期,随访方式,收缩压,舒张压,室温\n43090310710100012,甲,2025-03-12,1,150,95,21\n", "utf-8"
+    )
+    arguments = ("--form", "htn-followup", "--dialect", "national", file, "--out", out, "--report", report)
+    code, _, err = run("map", *arguments)
+    told = json.loads(report.read_text("utf-8"))
+    assert (code, told["mapped"], told["rejected"]) == (0, 1, 0)
+    assert [i["rule"] for i in told["forms"][0]["issues"]] == ["htn-performer"]
+    assert '"profile":["http://hl7.org/fhir/StructureDefinition/bp"]' in out.read_text("utf-8")
+    assert "v.csv 室温: not used, 1 value(s)" in err
