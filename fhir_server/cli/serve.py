@@ -49,6 +49,8 @@ def is_loopback(host: str) -> bool:
 def _run(settings: Settings) -> None:
     import gc
 
+    gc.disable()  # nothing that start makes is garbage; looking for some costs a tenth of it
+
     import uvicorn
 
     from fhir_server.app import UnknownStore, build_parts
@@ -59,8 +61,8 @@ def _run(settings: Settings) -> None:
         parts = build_parts(settings)
     except (FhirError, UnknownStore, ValueError, OSError) as error:
         fail(f"cannot start: {error}")
-    gc.collect()
     gc.freeze()
+    gc.enable()
     typer.echo(f"FHIR R4 at http://{settings.host}:{settings.port}/fhir  (store {settings.store}; Ctrl-C stops)")
     uvicorn.run(
         web_application(parts),

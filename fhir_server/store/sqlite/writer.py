@@ -26,6 +26,9 @@ Outcome: TypeAlias = Written | LostRace | AlreadyThere
 _UNFIT = (TypeError, ValueError, OverflowError)
 """What the library raises for values that no column can hold."""
 
+_BROKEN = (apsw.Error, OSError)
+"""What the library and the lock file raise when the disk does not do its part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -100,7 +103,7 @@ class Writer:
     def _commit(self, units: Sequence[Unit]) -> None:
         try:
             outcomes = self._transaction(units)
-        except (apsw.Error, *_UNFIT) as error:
+        except (*_BROKEN, *_UNFIT) as error:
             self._refuse(units, error)
         else:
             for unit, outcome in zip(units, outcomes, strict=True):
@@ -125,11 +128,17 @@ class Writer:
             for unit in units:
                 self._commit([unit])
         else:
-            units[0].done.set_exception(refusal(error) if isinstance(error, apsw.Error) else error)
+            units[0].done.set_exception(_refusal(error))
 
     def _refuse_waiting(self) -> None:
         while (unit := self._queue.get()) is not None:
             unit.done.set_exception(StoreUnavailable.of("store.closed"))
+
+
+def _refusal(error: Exception) -> Exception:
+    if isinstance(error, apsw.Error):
+        return refusal(error)
+    return StoreUnavailable.of("store.cannot-open") if isinstance(error, OSError) else error
 
 
 def _check(writes: Sequence[Write], now: datetime) -> None:

@@ -1,9 +1,11 @@
 """Threads, processes and the event loop: who waits for whom."""
 
 import asyncio
+import os
 
 import pytest
 
+from fhir_server.errors import StoreUnavailable
 from fhir_server.search.query import KeyIs, Query, SortBy, SortKey
 from fhir_server.store.contract import AlreadyThere
 from fhir_server.store.sqlite import open_store
@@ -121,3 +123,15 @@ async def test_a_memory_store_leaves_no_files(monkeypatch, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
     await store.close()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_lock_file_that_fails_refuses_the_commit_and_the_next_one_works(store, tmp_path):
+    descriptor = store._writer._lock._descriptor
+    spare = os.dup(descriptor)
+    os.close(descriptor)
+    with pytest.raises(StoreUnavailable):
+        await asyncio.wait_for(store.commit([put(key("a"))], NOW), 5)
+    os.dup2(spare, descriptor)
+    os.close(spare)
+    await store.commit([put(key("b"))], NOW)
+    assert await found(store) == ["b"]
