@@ -2,7 +2,7 @@
 
 Bar: at least 300 rows/s for 10,000 rows. `python tests/bench/bench_load.py [ROWS]`
 
-Each row gives about 17 resources. The second load of the same file is measured too: everything is unchanged. Rates are
+Each row gives a dozen resources. The second load of the same file is measured too: everything is unchanged. Rates are
 given by the clock and by the process's CPU time, which does not depend on who else uses the machine.
 """
 

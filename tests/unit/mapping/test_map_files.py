@@ -197,9 +197,12 @@ def test_adverse_reaction_is_y_or_n_in_the_county_system_and_1_is_neither(run):
     records, report = run({"a.csv": f"visitId,empiId,visitDate,visitWay,medicineBadEffect\n{rows}\n"}, dialect="chis")
     assert [r.values["adr"] for r in records] == ["1", "2", "1"]
     assert findings(report) == [(4, "medicineBadEffect", "mapping.code-unmapped", "warning")]
-    concept = next(
-        e["resource"] for e in records[2].bundle["entry"] if e["resource"].get("code", {}).get("text") == "药物不良反应"
+    (answer,) = (
+        component
+        for entry in records[2].bundle["entry"]
+        for component in entry["resource"].get("component", [])
+        if component["code"].get("text") == "药物不良反应"
     )
-    assert [c["system"] for c in concept["valueCodeableConcept"]["coding"]] == [
+    assert [c["system"] for c in answer["valueCodeableConcept"]["coding"]] == [
         "http://jtys.example/fhir/sid/chis/code/htn-followup-adr"
     ]
