@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Any
 
 from fhir_server.errors import Issue, Severity
-from fhir_server.mapping.binding import Binding, bind, find_table
+from fhir_server.mapping.binding import Binding, bind
 from fhir_server.mapping.cells import Gathered, lines_in_order, read_cell
 from fhir_server.mapping.codecs.text import folded, raw_text
 from fhir_server.mapping.dialect import Dialect, Table
@@ -146,15 +146,6 @@ class RecordReader:
         parent = ", ".join(part or "-" for part in key[1])
         found = at_row("mapping.orphan-line", line.ref, parent=parent, value=parent)
         return ReadRecord(line.ref, issues=(found,))
-
-
-def tables_of(dialect: Dialect, files: Sequence[SourceFile]) -> list[tuple[SourceFile, Table]]:
-    """Returns each file with the table that its header says it is.
-
-    Raises:
-        FileRefused: a file is none of the dialect's tables for this form.
-    """
-    return [(source, find_table(dialect, source.header, file=source.name)) for source in files]
 
 
 def _garbled(row: SourceRow, ref: RowRef) -> Issue | None:

@@ -23,7 +23,7 @@ class LoadTally:
     """What became of the records of one form, as they were stored.
 
     `records` counts `created`, `updated`, `unchanged` and `rejected` source records, `resources` the first three for
-    resources. `gathered` are resources made from many records (households): they are resources, not records.
+    resources. What is collected from many records (households) counts as resources, not as records.
     """
 
     records: Counter[str] = field(default_factory=Counter)

@@ -12,7 +12,7 @@ from fhir_server.data_files import data_folder
 from fhir_server.mapping import Mappings, load_mappings
 from fhir_server.mapping.binding import bind, find_table
 from fhir_server.mapping.record import plain
-from fhir_server.mapping.records import RecordReader, tables_of
+from fhir_server.mapping.records import RecordReader
 from fhir_server.mapping.sources import open_source
 from fhir_server.mapping.yaml_files import read_yaml
 
@@ -437,7 +437,8 @@ def test_a_record_written_in_a_dialect_reads_back(mappings, form, dialect, tmp_p
                 writer = csv.DictWriter(file, list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows)
-    files = tables_of(mapper.dialect, [open_source(path) for path in sorted(tmp_path.iterdir())])
+    sources = [open_source(path) for path in sorted(tmp_path.iterdir())]
+    files = [(source, find_table(mapper.dialect, source.header, file=source.name)) for source in sources]
     (found,) = RecordReader(mapper.dialect, mappings.zone).read(files)
     assert found.record is not None
     values = plain(found.record.values)
