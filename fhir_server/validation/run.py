@@ -9,6 +9,7 @@ from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import Issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.compile import Compiler
+from fhir_server.validation.policy import SERVER, Policy, Resolve, nowhere
 from fhir_server.validation.report import Findings, found, issues_of, joined
 from fhir_server.validation.rules.resource import check_resource, resource_type_fault, scope_of
 from fhir_server.validation.site import MAX_DEPTH, Scope, TooDeep
@@ -29,11 +30,20 @@ class Validator:
         """
         self._compiler.compile_all(types)
 
-    def check(self, resource: JsonObject, *, profiles: Sequence[str] = (), use_meta: bool = True) -> list[Issue]:
+    def check(
+        self,
+        resource: JsonObject,
+        *,
+        profiles: Sequence[str] = (),
+        use_meta: bool = True,
+        policy: Policy = SERVER,
+        resolve: Resolve = nowhere,
+    ) -> list[Issue]:
         """Returns every finding, in the order of the resource; an empty list when there is none.
 
         `profiles` are canonicals that the resource has to meet; an unknown one is an error. `use_meta` adds those in
-        `meta.profile`, here and in resources within; an unknown one is a warning. Paths are FHIRPath expressions that
+        `meta.profile`, here and in resources within; an unknown one is a warning. `resolve` finds the targets of references
+        outside the resource, if `policy` wants them checked. Paths are FHIRPath expressions that
         start at the type (`Observation.component[1].value.ofType(Quantity).code`).
         """
         fault = resource_type_fault(resource, self._known)
@@ -41,7 +51,9 @@ class Validator:
             return issues_of(fault, "Resource")
         type_ = resource["resourceType"]
         try:
-            findings = self._findings(resource, profiles, scope_of(resource, use_meta=use_meta))
+            findings = self._findings(
+                resource, profiles, scope_of(resource, use_meta=use_meta, policy=policy, resolve=resolve)
+            )
         except TooDeep:
             findings = found("validation.too-deep", max=MAX_DEPTH)
         return issues_of(findings, type_) if findings else []

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from fhir_server.definitions.registry import Definitions, Element
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology import LocalTerminology
+from fhir_server.validation.policy import SERVER, Policy, Resolve, nowhere
 from fhir_server.validation.report import Findings
 
 
@@ -17,7 +18,8 @@ class Scope(NamedTuple):
     """Where a check runs. `resource` is FHIRPath's %resource, `root` its %rootResource.
 
     `bundle` finds the resources of the Bundle around, by fullUrl and by `Type/id`; empty outside one. `depth` counts the
-    recursive steps so far; `use_meta` says whether the profiles in `meta.profile` count.
+    recursive steps so far; `use_meta` says whether the profiles in `meta.profile` count. `resolve` finds what references
+    name outside the resource and its Bundle.
     """
 
     resource: JsonObject
@@ -25,6 +27,8 @@ class Scope(NamedTuple):
     bundle: Mapping[str, JsonObject]
     depth: int = 0
     use_meta: bool = True
+    policy: Policy = SERVER
+    resolve: Resolve = nowhere
 
 
 Check: TypeAlias = Callable[[Any, Scope], Findings | None]
@@ -47,7 +51,7 @@ def deeper(scope: Scope) -> Scope:
     """
     if scope.depth >= MAX_DEPTH:
         raise TooDeep
-    return Scope(scope.resource, scope.root, scope.bundle, scope.depth + 1, scope.use_meta)
+    return Scope(scope.resource, scope.root, scope.bundle, scope.depth + 1, *scope[4:])
 
 
 @dataclass(frozen=True, slots=True)

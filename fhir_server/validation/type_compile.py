@@ -11,6 +11,7 @@ from fhir_server.validation.rules.bundle import check_bundle
 from fhir_server.validation.rules.contained import check_contained
 from fhir_server.validation.rules.extension import build_ext_1, build_extension
 from fhir_server.validation.rules.invariant import build_invariants
+from fhir_server.validation.rules.own import OWN_RULES
 from fhir_server.validation.rules.primitive import CHECKS, check_string
 from fhir_server.validation.rules.reference import build_reference_rules
 from fhir_server.validation.rules.resource import build_inner_resource
@@ -108,6 +109,7 @@ def _rules(type_: str, choices: Mapping[str, frozenset[str]], build: Build) -> I
         yield build_ext_1(choices["value"])
     if type_ == "Reference":
         yield build_reference_rules(model.resources)
+    yield from (rule(build) for rule in OWN_RULES.get(type_, ()))
     root = build.definitions.structure_of_type(type_.partition(".")[0])
     element = next(element for element in root.elements if element.path == type_)
     yield from build_invariants(Site(element, type_, None, type_), (), build)

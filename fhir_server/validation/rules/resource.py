@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
+from fhir_server.validation.policy import SERVER, Policy, Resolve, nowhere
 from fhir_server.validation.report import Findings, at, found, joined, shown, warned
 from fhir_server.validation.rules.bundle import entries_by_url
 from fhir_server.validation.rules.json_types import wrong_json
@@ -12,9 +13,11 @@ from fhir_server.validation.site import Build, Check, Scope, deeper
 _NO_BUNDLE: Mapping[str, JsonObject] = {}
 
 
-def scope_of(resource: JsonObject, *, use_meta: bool = True) -> Scope:
+def scope_of(
+    resource: JsonObject, *, use_meta: bool = True, policy: Policy = SERVER, resolve: Resolve = nowhere
+) -> Scope:
     """Returns the scope of a resource that stands alone."""
-    return Scope(resource, resource, _bundle(resource, _NO_BUNDLE), 0, use_meta)
+    return Scope(resource, resource, _bundle(resource, _NO_BUNDLE), 0, use_meta, policy, resolve)
 
 
 def scope_within(scope: Scope, resource: JsonObject, *, is_contained: bool) -> Scope:
@@ -25,7 +28,7 @@ def scope_within(scope: Scope, resource: JsonObject, *, is_contained: bool) -> S
     """
     inner = deeper(scope)
     root = scope.root if is_contained else resource
-    return Scope(resource, root, _bundle(resource, scope.bundle), inner.depth, scope.use_meta)
+    return Scope(resource, root, _bundle(resource, scope.bundle), inner.depth, *scope[4:])
 
 
 def _bundle(resource: JsonObject, around: Mapping[str, JsonObject]) -> Mapping[str, JsonObject]:
