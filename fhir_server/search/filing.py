@@ -12,16 +12,15 @@ Number = int | float
 class Filing:
     """Rows found so far. `zone` reads dates without an offset; `base_url` makes absolute references local.
 
-    `ranges` are the fields of `RangeRow`s, in the order found; a dictionary so that none is there twice.
+    `ranges` and `texts` are in the order found; dictionaries so that none is there twice.
     """
 
     zone: tzinfo
     base_url: str = ""
     keys: set[str] = field(default_factory=set)
-    ranges: dict[tuple[str, Number, Number, str], None] = field(default_factory=dict)
-    texts: list[TextRow] = field(default_factory=list)
+    ranges: dict[RangeRow, None] = field(default_factory=dict)
+    texts: dict[TextRow, None] = field(default_factory=dict)
 
     def entries(self, sort_date: int) -> IndexEntries:
         """Returns the rows in their filed form: keys sorted, no row twice."""
-        ranges = tuple([RangeRow(*row) for row in self.ranges])
-        return IndexEntries(tuple(sorted(self.keys)), ranges, tuple(dict.fromkeys(self.texts)), sort_date)
+        return IndexEntries(tuple(sorted(self.keys)), tuple(self.ranges), tuple(self.texts), sort_date)

@@ -8,7 +8,7 @@ kinds of search parameter:
 - a text, verbatim and normalised: `:contains`, `:exact`, and sorting by string.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fhir_server.fhir import dates
 
@@ -20,8 +20,7 @@ OPEN_HIGH = dates.OPEN_HIGH
 """Ends of a period that has no start or end, in microseconds since 1970-01-01T00:00:00Z."""
 
 
-@dataclass(frozen=True, slots=True)
-class RangeRow:
+class RangeRow(NamedTuple):
     """`param` covers `[low, high)`. Dates: integers, microseconds. Numbers: floats, a point is `[v, next float)`.
 
     `unit` is `code SEPARATOR system` of a quantity, `SEPARATOR`-less text of a unit without code, or empty.
@@ -33,8 +32,7 @@ class RangeRow:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TextRow:
+class TextRow(NamedTuple):
     """A string value of `param`: normalised (see `search/kinds/string.py`) and as it stands."""
 
     param: str
@@ -42,8 +40,7 @@ class TextRow:
     exact: str
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntries:
+class IndexEntries(NamedTuple):
     """All index rows of one version of one resource.
 
     `keys` are `param=value` texts without duplicates, sorted. `sort_date` is the type's clinical date (the start of

@@ -39,8 +39,7 @@ class StoredVersion(NamedTuple):
     moment: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Stores `body` as the version after `expect`.
 
     `expect` is the version that the writer saw, a deletion included, or None when there was none: a commit in which
@@ -56,8 +55,7 @@ class Put:
     unless: Query | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """Marks the resource deleted, as the version after `expect`."""
 
     key: Key

@@ -8,6 +8,7 @@ from fhir_server.fhir.dates import DateError, Range, microseconds, period_range,
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.query import Clause, RangeOp, RangeTest
+from fhir_server.search.rows import RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed
 
 MODIFIERS: frozenset[str] = frozenset()
@@ -58,7 +59,7 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     except DateError:
         return
     if found is not None:
-        filing.ranges[code, found.low, found.high, ""] = None
+        filing.ranges[RangeRow(code, found.low, found.high)] = None
 
 
 def _range(value: Any, type_name: str, filing: Filing) -> Range | None:

@@ -14,6 +14,7 @@ from fhir_server.errors import SearchValueInvalid
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.query import Clause, RangeOp, RangeTest
+from fhir_server.search.rows import RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed
 
 MODIFIERS: frozenset[str] = frozenset()
@@ -97,4 +98,4 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     """Files an integer or decimal as a point."""
     if is_number(value):
         low, high = point(value)
-        filing.ranges[code, low, high, ""] = None
+        filing.ranges[RangeRow(code, low, high)] = None

@@ -12,7 +12,7 @@ from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.kinds.number import HIGHEST, LOWEST, Span, is_number, point, searched_span
 from fhir_server.search.query import AnyOf, Clause, RangeTest
-from fhir_server.search.rows import SEPARATOR
+from fhir_server.search.rows import SEPARATOR, RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed, split, unescape
 
 MODIFIERS: frozenset[str] = frozenset()
@@ -94,9 +94,9 @@ def canonical(span: Span, unit: str) -> tuple[Span, str]:
 
 def _file(code: str, coded: tuple[Span, str], written: str, filing: Filing) -> None:
     span, unit = coded
-    filing.ranges[code, span.low, span.high, unit or written] = None
+    filing.ranges[RangeRow(code, span.low, span.high, unit or written)] = None
     if unit and written and not unit.startswith(written + SEPARATOR):
-        filing.ranges[code, span.low, span.high, written] = None
+        filing.ranges[RangeRow(code, span.low, span.high, written)] = None
 
 
 def _coded(value: JsonObject) -> str:

@@ -54,7 +54,7 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
         normal = normalise(text)
         if normal:
             filing.keys.add(f"{code}={normal}")
-            filing.texts.append(TextRow(code, normal, text))
+            filing.texts[TextRow(code, normal, text)] = None
 
 
 def _texts(value: Any, type_name: str) -> Iterable[str]:

@@ -11,7 +11,7 @@ from fhir_server.fhir.dates import DateError, range_of
 from fhir_server.fhir.references import search_key
 from fhir_server.search.filing import Filing
 from fhir_server.search.kinds import date, quantity, reference, token, uri
-from fhir_server.search.rows import SEPARATOR
+from fhir_server.search.rows import SEPARATOR, RangeRow
 
 FileTyped = Callable[[Any, Filing], None]
 Rows = Callable[[str, Any, str, Filing], None]
@@ -79,7 +79,7 @@ def _date(code: str) -> FileTyped:
             found = range_of(value, filing.zone)
         except DateError:
             return
-        filing.ranges[code, found.low, found.high, ""] = None
+        filing.ranges[RangeRow(code, found.low, found.high)] = None
 
     return file
 

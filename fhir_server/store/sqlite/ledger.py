@@ -5,29 +5,28 @@ together; only a check that must see them in the tables has them filed earlier.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from fhir_server.fhir.shapes import Moment, ResourceType, VersionId
+from fhir_server.search.rows import IndexEntries
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, StoredVersion, Write
 from fhir_server.store.sqlite.clauses import texts
-from fhir_server.store.sqlite.filed import Filed, filed_of, nothing, unpacked
+from fhir_server.store.sqlite.filed import nothing, unpacked
 from fhir_server.store.sqlite.filing import Change, file_changes
 from fhir_server.store.sqlite.read import find_code
 from fhir_server.store.sqlite.search import has_match
 from fhir_server.store.sqlite.versions import microseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(NamedTuple):
     """Where the current version of a resource lies, which one it is, and what is filed of it."""
 
     rid: int
     version: VersionId
-    filed: Filed
+    filed: IndexEntries
 
 
 class Ledger:
@@ -82,7 +81,7 @@ class Ledger:
         version = VersionId((write.expect or 0) + 1)
         body, method = (write.body, write.method) if isinstance(write, Put) else (None, "DELETE")
         new = StoredVersion(write.key, version, now.astimezone(UTC), method, body, Moment(self._moment))
-        filed = filed_of(write.index) if isinstance(write, Put) else nothing(microseconds(now))
+        filed = write.index if isinstance(write, Put) else nothing(microseconds(now))
         rid = current.rid if current else self._next_rid()
         change = Change(rid, self._code(write.key.type), new, filed, current.filed if current else None)
         self._pending[write.key] = change

@@ -9,7 +9,7 @@ from fhir_server.errors import StoreTimeout, StoreUnavailable, catalogue
 from fhir_server.search.rows import OPEN_HIGH, OPEN_LOW, IndexEntries, RangeRow, TextRow
 from fhir_server.store.sqlite.clauses import prefix_bounds
 from fhir_server.store.sqlite.failures import refusal, translated
-from fhir_server.store.sqlite.filed import filed_of, packed, unpacked
+from fhir_server.store.sqlite.filed import packed, unpacked
 from fhir_server.store.sqlite.fragments import Sql, all_of, any_of
 from fhir_server.store.sqlite.open import open_store
 from fhir_server.store.sqlite.versions import instant_at, microseconds
@@ -73,13 +73,12 @@ def test_an_instant_without_offset_has_no_microseconds():
 
 
 def test_filed_rows_survive_packing_exactly():
-    index = IndexEntries(
+    filed = IndexEntries(
         ("code=a\x1fb", "名=王"),
         (RangeRow("d", OPEN_LOW, OPEN_HIGH), RangeRow("v", 0.1, 0.10000000000000002, "mg\x1fu"), RangeRow("w", 1, 2.5)),
         (TextRow("name", "王小明", '王"小明'),),
         -5,
     )
-    filed = filed_of(index)
     again = unpacked(*packed(filed), filed.sort_date)
     assert again == filed
     assert [type(number) for row in again.ranges for number in row[1:3]] == [int, int, float, float, int, float]
