@@ -39,7 +39,8 @@ class StoredVersion(NamedTuple):
     moment: Moment
 
 
-class Put(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Put:
     """Stores `body` as the version after `expect`.
 
     `expect` is the version that the writer saw, a deletion included, or None when there was none: a commit in which
@@ -55,7 +56,8 @@ class Put(NamedTuple):
     unless: Query | None = None
 
 
-class Delete(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Delete:
     """Marks the resource deleted, as the version after `expect`."""
 
     key: Key
