@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 
 from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.search.branches import union_branches
-from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, KeyStarts, Not, UpdatedTest
+from fhir_server.search.query import (
+    AllOf,
+    AnyOf,
+    Clause,
+    IdIs,
+    KeyIs,
+    KeyStarts,
+    Not,
+    ReferredBy,
+    RefersTo,
+    UpdatedTest,
+)
 
 COMBINED = "combo-"
 _NARROWED = re.compile(r"^(\w+\.\w+)\.where\(resolve\(\) is (\w+)\)$")
@@ -43,13 +54,19 @@ def _same_kind(parameter: SearchParameter, support: ResourceSupport) -> list[Sea
     return [p for p in support.search.values() if p.kind == parameter.kind and p.code != parameter.code]
 
 
+def renamed(clause: Clause, parameter: SearchParameter, support: ResourceSupport) -> Clause:
+    """Returns the clause about the parameters that stand for this one, or as it is when it files its own rows."""
+    alias = find_alias(parameter, support)
+    return clause if alias is None else without_aliases(clause, parameter.code, alias)
+
+
 def without_aliases(clause: Clause, code: str, alias: Alias) -> Clause:
     """Returns the clause with every test of parameter `code` made of the parameters that stand for it."""
     if isinstance(clause, Not):
         return Not(without_aliases(clause.clause, code, alias))
     if isinstance(clause, AnyOf | AllOf):
         return replace(clause, clauses=tuple(without_aliases(c, code, alias) for c in clause.clauses))
-    if isinstance(clause, IdIs | UpdatedTest):
+    if isinstance(clause, IdIs | UpdatedTest | ReferredBy):
         return clause
     renamed: list[Clause] = [replace(clause, param=c + clause.param.removeprefix(code)) for c in alias.codes]
     if alias.only and clause.param == code:
@@ -61,4 +78,6 @@ def _narrowed(clause: Clause, type_: str) -> Clause | None:
     """Keeps a reference test to one target type: `:missing` asks for its prefix, other types never match."""
     if isinstance(clause, KeyStarts) and not clause.prefix:
         return replace(clause, prefix=f"{type_}/")
+    if isinstance(clause, RefersTo):
+        return clause if clause.type == type_ else None
     return None if isinstance(clause, KeyIs) and not clause.value.startswith(f"{type_}/") else clause

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 
 from fhir_server.definitions.registry import ResourceSupport, SearchParameter
-from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
-from fhir_server.search.aliases import find_alias, without_aliases
+from fhir_server.errors import SearchValueInvalid
+from fhir_server.search.aliases import renamed
+from fhir_server.search.chains import chain_clause, check_paths, has_clause
 from fhir_server.search.context import SearchContext
 from fhir_server.search.kinds import KINDS, date
-from fhir_server.search.names import ChainName, HasName, PlainName, parse_name
-from fhir_server.search.offered import NOT_OFFERED, find_offered, listed, offered
+from fhir_server.search.names import ChainName, HasName, NamePart, PlainName, parse_name
+from fhir_server.search.offered import offered_parameter
 from fhir_server.search.query import AllOf, Clause, IdIs, Not, UpdatedTest
 from fhir_server.search.values import alternatives, any_of, modifier_refused, unescape
 
@@ -23,17 +24,19 @@ def clause_of(name: str, raw: str, support: ResourceSupport, context: SearchCont
         SearchValueInvalid: the value cannot be read.
     """
     part = parse_name(name)
-    match part:
-        case HasName():
-            raise SearchParameterUnknown.of("search.has-not-offered", name, name=name)
-        case ChainName():
-            _parameter(part.code, support)
-            raise SearchParameterUnknown.of("search.chain-not-offered", name, name=name, code=part.code)
-        case PlainName(code, modifier):
-            parameter = _parameter(code, support)
-            clause = _plain(parameter, raw, modifier, context)
-            alias = find_alias(parameter, support)
-            return clause if alias is None else without_aliases(clause, code, alias)
+    check_paths(part, support, context)
+
+    def read(part: NamePart, support: ResourceSupport) -> Clause:
+        match part:
+            case HasName():
+                return has_clause(part, support, context, read)
+            case ChainName():
+                return chain_clause(part, support, context, read)
+            case PlainName(code, modifier):
+                parameter = offered_parameter(code, support)
+                return renamed(_plain(parameter, raw, modifier, context), parameter, support)
+
+    return read(part, support)
 
 
 def _plain(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
@@ -41,15 +44,6 @@ def _plain(parameter: SearchParameter, raw: str, modifier: str | None, context: 
         return _missing(parameter, raw)
     parse = _SPECIAL.get(parameter.code) or KINDS[parameter.kind].parse
     return parse(parameter, raw, modifier, context)
-
-
-def _parameter(code: str, support: ResourceSupport) -> SearchParameter:
-    known = find_offered(code, support)
-    if known is not None:
-        return known
-    defined = code in NOT_OFFERED or code in support.search
-    key = "search.parameter-not-offered" if defined else "search.parameter-unknown"
-    raise SearchParameterUnknown.of(key, code, name=code, type=support.type, valid=listed(offered(support)))
 
 
 def _missing(parameter: SearchParameter, raw: str) -> Clause:

@@ -3,10 +3,11 @@
 https://hl7.org/fhir/R4/search.html#prefix and https://hl7.org/fhir/R4/search.html#_sort
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.query import (
     AllOf,
     AnyOf,
@@ -20,6 +21,8 @@ from fhir_server.search.query import (
     Query,
     RangeOp,
     RangeTest,
+    ReferredBy,
+    RefersTo,
     SortBy,
     SortKey,
     TextContains,
@@ -32,13 +35,23 @@ SortValue: TypeAlias = int | float | str | None
 """What a sort key compares; None is an absent value. One key never mixes numbers and texts."""
 
 
+_UNTYPED = ResourceType("")
+
+
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One current resource as a store knows it: logical id, last-updated instant in microseconds, index entries."""
+    """One current resource as a store knows it: logical id, last-updated instant in microseconds, index entries, type."""
 
     id: str
     updated: int
     entries: IndexEntries
+    type: ResourceType = _UNTYPED
+
+
+World: TypeAlias = Mapping[ResourceType, Sequence[Indexed]]
+"""Every current resource by type: where chains lead."""
+
+_ALONE: World = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +133,36 @@ _TESTS: Mapping[type, Callable[[Any, Indexed], bool]] = {
     HasRange: lambda test, of: any(row.param == test.param for row in of.entries.ranges),
     IdIs: lambda test, of: of.id in test.ids,
     UpdatedTest: _updated_holds,
-    AnyOf: lambda test, of: any(matches(clause, of) for clause in test.clauses),
-    AllOf: lambda test, of: all(matches(clause, of) for clause in test.clauses),
-    Not: lambda test, of: not matches(test.clause, of),
 }
 
 
-def matches(clause: Clause, of: Indexed) -> bool:
+def matches(clause: Clause, of: Indexed, world: World = _ALONE) -> bool:
     """Tells whether the resource satisfies the clause, exactly as `query.py` documents each class.
 
     A test holds when any row of its parameter satisfies it; only `Not` speaks of the resource as a whole.
     """
+    match clause:
+        case AnyOf():
+            return any(matches(one, of, world) for one in clause.clauses)
+        case AllOf():
+            return _matches_all(clause.clauses, of, world)
+        case Not():
+            return not matches(clause.clause, of, world)
+        case RefersTo():
+            others = [one for one in world.get(clause.type, ()) if _refers(of, clause.param, one)]
+            return any(_matches_all(clause.where, one, world) for one in others)
+        case ReferredBy():
+            others = [one for one in world.get(clause.type, ()) if _refers(one, clause.param, of)]
+            return any(_matches_all(clause.where, one, world) for one in others)
     return _TESTS[type(clause)](clause, of)
+
+
+def _matches_all(clauses: Iterable[Clause], of: Indexed, world: World) -> bool:
+    return all(matches(one, of, world) for one in clauses)
+
+
+def _refers(one: Indexed, param: str, other: Indexed) -> bool:
+    return f"{param}={other.type}/{other.id}" in one.entries.keys
 
 
 def _key_values(of: Indexed, param: str) -> list[str]:
@@ -159,12 +190,12 @@ def sort_value(key: SortKey, of: Indexed) -> SortValue:
     return result
 
 
-def ordered(query: Query, items: Iterable[Indexed]) -> list[Indexed]:
+def ordered(query: Query, items: Iterable[Indexed], world: World = _ALONE) -> list[Indexed]:
     """Returns the items that satisfy every clause of the query, in its order; `count` and type are not applied.
 
-    Absent sort values come last in both directions; ties are broken by id ascending.
+    `world` is what chains lead through. Absent sort values come last in both directions; ties are broken by id ascending.
     """
-    found = sorted((of for of in items if all(matches(clause, of) for clause in query.where)), key=lambda of: of.id)
+    found = sorted((of for of in items if _matches_all(query.where, of, world)), key=lambda of: of.id)
     for key in reversed(query.sort):
         present = [of for of in found if sort_value(key, of) is not None]
         absent = [of for of in found if sort_value(key, of) is None]

@@ -6,6 +6,9 @@ from typing import TypeAlias
 
 from fhir_server.errors import SearchParameterUnknown
 
+MOST_HOPS = 16
+"""Resources that one name may lead through."""
+
 _PLAIN = re.compile(r"(?P<code>_?[A-Za-z][A-Za-z0-9_-]*)(?::(?P<modifier>[A-Za-z-]+))?")
 
 
@@ -44,6 +47,8 @@ def parse_name(name: str) -> NamePart:
     Raises:
         SearchParameterUnknown: none of the three forms.
     """
+    if name.count(".") + name.count("_has:") > MOST_HOPS:
+        raise SearchParameterUnknown.of("search.chain-too-long", name[:80], most=MOST_HOPS)
     if name.startswith("_has:"):
         return _parse_has(name)
     head, dot, rest = name.partition(".")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from fhir_server.definitions.registry import ResourceSupport, SearchParameter
+from fhir_server.errors import SearchParameterUnknown
 from fhir_server.search.kinds import KINDS
 
 NOT_OFFERED = frozenset({"_text", "_content", "_list", "_has", "_type", "_query", "_filter"})
@@ -15,6 +16,20 @@ def find_offered(code: str, support: ResourceSupport) -> SearchParameter | None:
     if parameter is None or parameter.kind not in KINDS or not parameter.expression or code in NOT_OFFERED:
         return None
     return parameter
+
+
+def offered_parameter(code: str, support: ResourceSupport) -> SearchParameter:
+    """Returns the parameter of that code.
+
+    Raises:
+        SearchParameterUnknown: the type has none that can be searched; the issue lists those that can.
+    """
+    known = find_offered(code, support)
+    if known is not None:
+        return known
+    defined = code in NOT_OFFERED or code in support.search
+    key = "search.parameter-not-offered" if defined else "search.parameter-unknown"
+    raise SearchParameterUnknown.of(key, code, name=code, type=support.type, valid=listed(offered(support)))
 
 
 def offered(support: ResourceSupport) -> Mapping[str, SearchParameter]:

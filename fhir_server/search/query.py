@@ -127,8 +127,26 @@ class Not:
     clause: "Clause"
 
 
+@dataclass(frozen=True, slots=True)
+class RefersTo:
+    """The resource refers by `param` to a current resource of `type` that satisfies every clause (a chain)."""
+
+    param: str
+    type: ResourceType
+    where: "tuple[Clause, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferredBy:
+    """A current resource of `type` that satisfies every clause refers by `param` to this one (`_has`)."""
+
+    type: ResourceType
+    param: str
+    where: "tuple[Clause, ...]"
+
+
 Test: TypeAlias = KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | RangeTest | HasRange | IdIs | UpdatedTest
-Clause: TypeAlias = Test | AnyOf | AllOf | Not
+Clause: TypeAlias = Test | AnyOf | AllOf | Not | RefersTo | ReferredBy
 
 
 class SortBy(StrEnum):

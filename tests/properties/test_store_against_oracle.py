@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.match import Indexed, ordered
 from fhir_server.search.query import (
     AllOf,
@@ -21,6 +22,8 @@ from fhir_server.search.query import (
     Query,
     RangeOp,
     RangeTest,
+    ReferredBy,
+    RefersTo,
     SortBy,
     SortKey,
     TextContains,
@@ -29,7 +32,7 @@ from fhir_server.search.query import (
 )
 from fhir_server.search.rows import OPEN_HIGH, OPEN_LOW, SEPARATOR, IndexEntries, RangeRow, TextRow
 from fhir_server.store.contract import Store
-from fhir_server.store.sqlite import drivers
+from fhir_server.store.sqlite import drivers, hops
 from fhir_server.store.sqlite.versions import microseconds
 from tests.support.stores import NOW, STORES, TYPE, delete, key, later, paged, put
 
@@ -41,6 +44,8 @@ VALUES = [
     "%", "_", "'", '"', "\\", "", "\ud7ff", "a\ud7ff", "\ue000", "\U0010ffff", "a\U0010ffffb", "\U0001f600",
 ]  # fmt: skip
 TEXTS = ["王小明", "小明", "wang", "wang xiaoming", "ang", "%", "_", "'", "", "王", "\U0010ffff"]
+REFERENCES = ["subject", "sub"]
+TYPES = [TYPE, ResourceType("Patient"), ResourceType("Device")]
 UNITS = ["", "mg", f"mg{SEPARATOR}ucum", f"mg{SEPARATOR}other", f"mgs{SEPARATOR}ucum"]
 POINTS = [OPEN_LOW, -5, 0, 1, 2, 3, 3.0, 2.5, 1e300, -0.1, 7, OPEN_HIGH]
 
@@ -49,6 +54,10 @@ Some = random.Random
 
 def some_key(rng: Some) -> str:
     return f"{rng.choice(PARAMS)}={rng.choice(VALUES)}"
+
+
+def some_reference(rng: Some) -> str:
+    return f"{rng.choice(REFERENCES)}={rng.choice(TYPES)}/{rng.choice(IDS)}"
 
 
 def some_ends(rng: Some) -> tuple[float, float]:
@@ -65,7 +74,7 @@ def some_text(rng: Some) -> TextRow:
 
 
 def some_entries(rng: Some) -> IndexEntries:
-    keys = {some_key(rng) for _ in range(rng.randrange(8))}
+    keys = {some_key(rng) for _ in range(rng.randrange(8))} | {some_reference(rng) for _ in range(rng.randrange(3))}
     ranges = tuple(some_range(rng) for _ in range(rng.randrange(4)))
     texts = tuple(some_text(rng) for _ in range(rng.randrange(4)))
     return IndexEntries(tuple(sorted(keys)), ranges, texts, rng.randrange(-3, 4))
@@ -91,7 +100,16 @@ TESTS: list[Callable[[Some], Clause]] = [
 ]
 
 
+def some_hop(rng: Some, depth: int) -> Clause:
+    where = tuple(some_clause(rng, depth - 1) for _ in range(rng.choice([0, 1, 1, 2])))
+    if rng.random() < 0.5:
+        return RefersTo(rng.choice(REFERENCES), rng.choice(TYPES), where)
+    return ReferredBy(rng.choice(TYPES), rng.choice(REFERENCES), where)
+
+
 def some_clause(rng: Some, depth: int = 2) -> Clause:
+    if depth and rng.random() < 0.15:
+        return some_hop(rng, depth)
     if depth and rng.random() < 0.4:
         parts = tuple(some_clause(rng, depth - 1) for _ in range(rng.randrange(4)))
         return rng.choice([AnyOf, AllOf])(parts) if rng.random() < 0.7 else Not(some_clause(rng, depth - 1))
@@ -107,8 +125,12 @@ def some_query(rng: Some) -> Query:
     return Query(TYPE, where, sort, count=rng.choice([1, 3, 7, 50]), with_total=True)
 
 
-async def filled(store: Store, rng: Some) -> list[Indexed]:
-    """Creates, updates and deletes resources in random commits, and returns what is current then."""
+async def filled(store: Store, rng: Some) -> dict[ResourceType, list[Indexed]]:
+    """Creates, updates and deletes resources in random commits, and returns what is current then, by type."""
+    return {type_: await filled_with(store, rng, type_) for type_ in TYPES[:2]}
+
+
+async def filled_with(store: Store, rng: Some, type_: ResourceType) -> list[Indexed]:
     current: dict[str, Indexed] = {}
     versions: dict[str, int] = {}
     for round_ in range(6):
@@ -118,24 +140,23 @@ async def filled(store: Store, rng: Some) -> list[Indexed]:
             version, index = versions.get(id_), some_entries(rng)
             current.pop(id_, None)
             if version is not None and rng.random() < 0.3:
-                writes.append(delete(key(id_), version))
+                writes.append(delete(key(id_, type_), version))
             else:
-                writes.append(put(key(id_), index, expect=version))
-                current[id_] = Indexed(id_, microseconds(now), index)
+                writes.append(put(key(id_, type_), index, expect=version))
+                current[id_] = Indexed(id_, microseconds(now), index, type_)
             versions[id_] = (version or 0) + 1
         await store.commit(writes, now)
-    await store.commit([put(key("other", "Patient"), some_entries(rng))], NOW)
     return list(current.values())
 
 
 async def differences(store: Store, seed: int, cases: int) -> list[tuple[Query, Sequence[str], Sequence[str]]]:
     rng = Some(seed)
-    items = await filled(store, rng)
+    world = await filled(store, rng)
     wrong = []
     async with store.snapshot() as snapshot:
         for _ in range(cases):
             query = some_query(rng)
-            expected = [of.id for of in ordered(query, items)]
+            expected = [of.id for of in ordered(query, world[TYPE], world)]
             answer = await paged(snapshot, query)
             total = (await snapshot.search(query)).total
             if (answer, total) != (expected, len(expected)):
@@ -159,6 +180,12 @@ def test_every_way_through_the_indexes_gives_the_same_answer(monkeypatch, tmp_pa
     """Small caps make the planner treat these few rows as many, as it does in a large store."""
     monkeypatch.setattr(drivers, "CAPS", caps)
     assert run("memory", tmp_path, seed=3, cases=CASES) == []
+
+
+@pytest.mark.parametrize("few", [0, 3])
+def test_many_resources_on_the_other_side_of_a_chain_give_the_same_answer(monkeypatch, tmp_path, few):
+    monkeypatch.setattr(hops, "FEW", few)
+    assert run("memory", tmp_path, seed=4, cases=CASES) == []
 
 
 @pytest.mark.slow

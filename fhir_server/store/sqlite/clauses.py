@@ -35,6 +35,13 @@ FEW_KEYS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A SELECT of the `rid` of every resource that satisfies a clause which leads through other resources."""
+
+    rids: Sql
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a condition stands: the type's number, and what the row's id and sort date are called there."""
 
@@ -162,6 +169,10 @@ def _updated(test: UpdatedTest, at: Place) -> Sql:
     return updated_condition(test)
 
 
+def _found(test: Found, at: Place) -> Sql:
+    return Sql(f"{at.rid} IN (") + test.rids + Sql(")")
+
+
 def parts_of(clause: AnyOf) -> tuple[list[str], list[str], list[Clause]]:
     """Returns the keys that the alternatives ask for, the starts of keys, and the other alternatives."""
     keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs)]
@@ -197,6 +208,7 @@ _CONDITIONS: Mapping[type, Callable[[Any, Place], Sql]] = {
     HasRange: _some_row,
     IdIs: _id_is,
     UpdatedTest: _updated,
+    Found: _found,
     AnyOf: _any,
     AllOf: _all,
     Not: _not,

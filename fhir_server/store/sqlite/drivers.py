@@ -21,7 +21,16 @@ from fhir_server.search.query import (
     TextContains,
     TextIs,
 )
-from fhir_server.store.sqlite.clauses import filed, parts_of, rids_by_key, rids_by_prefix, rids_by_row, start, texts
+from fhir_server.store.sqlite.clauses import (
+    Found,
+    filed,
+    parts_of,
+    rids_by_key,
+    rids_by_prefix,
+    rids_by_row,
+    start,
+    texts,
+)
 from fhir_server.store.sqlite.fragments import Sql, listed
 from fhir_server.store.sqlite.ranges import BOUNDED
 
@@ -129,5 +138,6 @@ _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
     RangeTest: _range,
     AnyOf: _any,
     AllOf: _all,
+    Found: lambda test, _: Driver(test, test.rids),
 }
 """Clauses that an index can answer; the others can only be tested on rows found otherwise."""

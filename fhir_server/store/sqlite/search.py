@@ -13,6 +13,7 @@ from fhir_server.fhir.shapes import Moment, ResourceId
 from fhir_server.search.query import Query
 from fhir_server.store.contract import Cursor, Page
 from fhir_server.store.sqlite.fragments import Sql, all_of, listed
+from fhir_server.store.sqlite.hops import followed
 from fhir_server.store.sqlite.plan import KEYED, Source, plan_of
 from fhir_server.store.sqlite.read import read_rows
 from fhir_server.store.sqlite.sorting import after, order_by, sort_values
@@ -24,6 +25,7 @@ def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor:
     Raises:
         ValueError: the cursor belongs to another order.
     """
+    query = followed(connection, query, code)
     plan = plan_of(connection, query, code)
     rows = _rows(connection, query, plan.page, cursor) if query.count else []
     shown = rows[: query.count]
@@ -35,7 +37,7 @@ def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor:
 
 def has_match(connection: apsw.Connection, query: Query, code: int) -> bool:
     """Tells whether any current resource satisfies the query's clauses."""
-    source = plan_of(connection, query, code).all
+    source = plan_of(connection, followed(connection, query, code), code).all
     found = Sql(f"SELECT EXISTS (SELECT 1 FROM {source.tables} WHERE ") + source.condition + Sql(")")
     return bool(connection.execute(found.text, found.args).get)
 
