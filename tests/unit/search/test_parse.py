@@ -166,7 +166,7 @@ def test_a_pair_without_a_value_is_ignored_and_not_used():
         ("Patient", "_has:Observation:code:code", "x", "search.chain-no-reference"),
         ("Practitioner", "_has:Observation:patient:code", "x", "search.target-invalid"),
         ("Observation", "subject:Practitioner.name", "x", "search.target-invalid"),
-        ("Observation", "subject.nonsense", "x", "search.parameter-unknown"),
+        ("Observation", "subject:Patient.nonsense", "x", "search.parameter-unknown"),
         ("Observation", "focus." * 4 + "_id", "x", "search.chain-too-wide"),
         ("Observation", "subject:Patient." + "link:Patient." * 16 + "name", "x", "search.chain-too-long"),
         ("Patient", "name:exact:x", "x", "search.name-malformed"),
