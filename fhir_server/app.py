@@ -6,7 +6,14 @@ from zoneinfo import ZoneInfo
 
 from fhir_server.clock import Clock, IdSource, RandomIds, SystemClock
 from fhir_server.definitions.packages import load_definitions
-from fhir_server.interactions.context import OperationPlace, Parts
+from fhir_server.interactions.context import OperationPlace, Parts, Rules, rule_set
+from fhir_server.operations.fhirpath import fhirpath
+from fhir_server.operations.live_definitions import with_live_definitions
+from fhir_server.operations.snapshot import snapshot
+from fhir_server.operations.terminology_expand import expand
+from fhir_server.operations.terminology_lookup import lookup, subsumes
+from fhir_server.operations.terminology_translate import translate_code
+from fhir_server.operations.terminology_validate_code import validate_code
 from fhir_server.operations.validate import validate
 from fhir_server.search.cursor import PageTokens
 from fhir_server.search.extract import Extractor
@@ -15,7 +22,14 @@ from fhir_server.store.contract import Store
 from fhir_server.validation import Validator
 
 OPERATIONS: Mapping[str, OperationPlace] = {
-    "validate": OperationPlace(validate, on_type=True, on_instance=True, verbs=("POST", "GET")),
+    "expand": OperationPlace(expand, on_type=True, on_instance=True, verbs=("GET", "POST")),
+    "lookup": OperationPlace(lookup, on_type=True, verbs=("GET", "POST")),
+    "subsumes": OperationPlace(subsumes, on_type=True, on_instance=True, verbs=("GET", "POST")),
+    "translate": OperationPlace(translate_code, on_type=True, on_instance=True, verbs=("GET", "POST")),
+    "validate-code": OperationPlace(validate_code, on_type=True, on_instance=True, verbs=("GET", "POST")),
+    "fhirpath": OperationPlace(fhirpath, on_system=True),
+    "snapshot": OperationPlace(snapshot, on_type=True, on_instance=True, verbs=("POST", "GET")),
+    "validate": OperationPlace(validate, on_system=True, on_type=True, on_instance=True, verbs=("POST", "GET")),
 }
 
 
@@ -48,19 +62,18 @@ def build_parts(
     Raises:
         DefinitionError: a definition of ours is broken; the message names the file and the place in it.
     """
-    definitions = load_definitions(base=settings.canonical_base)
+    definitions = load_definitions(packages=settings.package_paths, base=settings.canonical_base)
     validator = Validator(definitions)
     validator.compile_all()
-    store = store or open_store_of(settings.store)
     secret = settings.page_secret.encode() or secrets.token_bytes(32)
-    return Parts(
+    parts = Parts(
         settings=settings,
-        definitions=definitions,
-        store=store,
-        validator=validator,
+        rules=Rules(rule_set(definitions, validator)),
+        store=store or open_store_of(settings.store),
         extractor=Extractor(definitions, ZoneInfo(settings.zone), base_url=settings.base_url),
         clock=clock or SystemClock(),
         ids=ids or RandomIds(),
         pages=PageTokens(secret),
         operations=OPERATIONS,
     )
+    return with_live_definitions(parts)

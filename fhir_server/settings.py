@@ -6,11 +6,16 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 
 def _setting(default: Any, sentence: str) -> Any:
     return field(default=default, metadata={"sentence": sentence})
+
+
+VALIDATION = ("off", "report", "enforce")
+"""What a write may do with invalid resources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +29,38 @@ class Settings:
     canonical_base: str = _setting(
         "http://jtys.example/fhir", "Canonical base of our own profiles, code systems and identifiers."
     )
+    packages: str = _setting("", "FHIR packages to load besides our own: .tgz files or folders, comma separated.")
     zone: str = _setting("Asia/Shanghai", "Time zone of dates and times that carry no offset.")
     validation: str = _setting("enforce", "What a write does with invalid resources: off, report or enforce.")
     max_body_bytes: int = _setting(10_000_000, "Largest request body, in bytes.")
     default_count: int = _setting(20, "Entries on a search page when _count is not given.")
     max_count: int = _setting(1000, "Most entries on a search page.")
+    max_included: int = _setting(2000, "Most resources that _include and _revinclude may add to a page.")
     max_entries: int = _setting(5000, "Most entries in a transaction or batch.")
     page_secret: str = _setting(
         "", "Secret that signs page links; empty makes one at start, so links end with the process."
     )
+    fhirpath_limit_ms: int = _setting(500, "Processor time that one $fhirpath evaluation may take, in milliseconds.")
     cors_origins: str = _setting("*", "Origins that browsers may call from, comma separated; * is any, empty is none.")
+    terminology_server: str = _setting(
+        "", "FHIR base URL of a terminology server that is asked where this one does not know; empty asks nobody."
+    )
+    terminology_limit_ms: int = _setting(
+        3000, "How long a question to that terminology server may take, in milliseconds."
+    )
+    max_expansion: int = _setting(1000, "Most codes that $expand returns at once; larger value sets come in pages.")
     log_level: str = _setting("info", "debug, info, warning or error. Logs never carry personal data.")
+
+    @property
+    def package_paths(self) -> tuple[Path, ...]:
+        """Where the packages of others lie."""
+        return tuple(Path(path.strip()) for path in self.packages.split(",") if path.strip())
+
+    def __post_init__(self) -> None:
+        """A misspelt `enforce` must not mean less."""
+        if self.validation not in VALIDATION:
+            msg = f"validation={self.validation!r} is none of {', '.join(VALIDATION)}"
+            raise ValueError(msg)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> "Settings":

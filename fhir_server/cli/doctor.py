@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fhir_server import __version__
+from fhir_server.cli.packages import Packages, print_notes, setting_of
 from fhir_server.errors import FhirError
 from fhir_server.settings import Settings
 
@@ -16,12 +17,13 @@ Check = tuple[str, Callable[[Settings], str]]
 
 def doctor(
     store: Annotated[str | None, typer.Option(help="Store to look at. [default: sqlite:///fhir.db]")] = None,
+    package: Packages = None,
 ) -> None:
     """Check this installation: Python, SQLite, definitions, profiles, mappings, store; exit code 1 when one fails.
 
     Example: `fhir-server doctor --store sqlite:///demo.db`
     """
-    settings = Settings.from_environment(store=store)
+    settings = Settings.from_environment(store=store, packages=setting_of(package))
     failed = False
     for name, check in CHECKS:
         try:
@@ -47,10 +49,11 @@ def _definitions(settings: Settings) -> str:
     from fhir_server.definitions.packages import load_definitions
     from fhir_server.validation import Validator
 
-    definitions = load_definitions(base=settings.canonical_base)
+    definitions = load_definitions(packages=settings.package_paths, base=settings.canonical_base)
     Validator(definitions).compile_all(sorted(definitions.resources))
     parameters = sum(len(r.search) for r in definitions.resources.values())
     profiles = len(definitions.profiles())
+    print_notes(definitions.findings)
     return f"{len(definitions.resources)} resource types, {parameters} search parameters, {profiles} profiles, all compiled"
 
 

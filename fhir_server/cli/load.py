@@ -17,9 +17,9 @@ from fhir_server.cli.map import (
     Strict,
     checked_bad_id,
     finish,
-    validator_of,
 )
 from fhir_server.cli.output import fail
+from fhir_server.cli.packages import Packages, print_notes, rules_of, setting_of
 from fhir_server.errors import FhirError
 from fhir_server.settings import Settings
 
@@ -41,6 +41,7 @@ def load(
     source: Source = None,
     bad_id: BadId = "warn",
     strict: Strict = False,
+    package: Packages = None,
 ) -> None:
     """Map source records and load them into a store or a FHIR server; loading twice changes nothing.
 
@@ -50,7 +51,7 @@ def load(
         fail("say where to: either --store sqlite:///PATH or --base-url http://HOST:PORT/fhir")
     choices = intake.Choices(form, dialect, encoding, source, checked_bad_id(bad_id))
     sets = intake.source_sets(inputs, choices)
-    settings = Settings.from_environment(store=store)
+    settings = Settings.from_environment(store=store, packages=setting_of(package))
     finish(asyncio.run(_load(sets, choices, settings, base_url)), report, strict=strict)
 
 
@@ -72,6 +73,7 @@ async def _into_store(
         parts = build_parts(settings, store=open_store_of(settings.store, bulk=True))
     except (FhirError, UnknownStore, ValueError, OSError) as error:
         fail(f"cannot open {settings.store}: {error}")
+    print_notes(parts.definitions.findings)
     try:
         return await _all(sets, choices, settings, StoreSink(parts), parts.validator.check)
     except FhirError as error:
@@ -87,7 +89,7 @@ async def _over_http(
 
     async with http_client(base_url) as client:
         try:
-            return await _all(sets, choices, settings, HttpSink(client), validator_of(settings))
+            return await _all(sets, choices, settings, HttpSink(client), rules_of(settings)[1].check)
         except ServerRefused as error:
             fail(f"{error}; run the same command again, what is stored stays")
 

@@ -96,7 +96,7 @@ def validator_of(settings: Settings) -> "Validate":
     from fhir_server.definitions.packages import load_definitions
     from fhir_server.validation import Validator
 
-    return Validator(load_definitions(base=settings.canonical_base)).check
+    return Validator(load_definitions(packages=settings.package_paths, base=settings.canonical_base)).check
 
 
 def finish(reports: list[dict[str, object]], path: Path | None, *, strict: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fhir_server.cli.output import fail
+from fhir_server.cli.packages import Packages, print_notes, setting_of
 from fhir_server.errors import issue
 from fhir_server.settings import Settings
 
@@ -21,13 +22,21 @@ def serve(
         bool, typer.Option("--insecure", help="Listen on a non-loopback address although nobody has to sign in.")
     ] = False,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    package: Packages = None,
 ) -> None:
     """Serve FHIR R4 at http://HOST:PORT/fhir until interrupted.
 
     Example: `fhir-server serve --store sqlite:///demo.db --port 8080`
     """
     try:
-        settings = Settings.from_environment(host=host, port=port, store=store, base_url=base_url, log_level=log_level)
+        settings = Settings.from_environment(
+            host=host,
+            port=port,
+            store=store,
+            base_url=base_url,
+            log_level=log_level,
+            packages=setting_of(package),
+        )
     except ValueError as error:
         fail(str(error))
     if not insecure and not is_loopback(settings.host):
@@ -63,6 +72,7 @@ def _run(settings: Settings) -> None:
         fail(f"cannot start: {error}")
     gc.freeze()
     gc.enable()
+    print_notes(parts.definitions.findings)
     typer.echo(f"FHIR R4 at http://{settings.host}:{settings.port}/fhir  (store {settings.store}; Ctrl-C stops)")
     uvicorn.run(
         web_application(parts),

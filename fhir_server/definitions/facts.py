@@ -4,7 +4,7 @@ A file is unpacked and indexed once a process; what an index points at stays JSO
 """
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -28,13 +28,14 @@ _FILES = {
 }
 
 
-def _unpack(name: str) -> bytes:
+def unpack(name: str) -> bytes:
+    """Returns the content of a compressed file of facts."""
     return gzip.decompress((data_folder("conformance") / "r4" / name).read_bytes())
 
 
 @cache
 def _index(type_: str) -> Mapping[str, msgspec.Raw]:
-    return _INDEX.decode(_unpack(_FILES[type_]))
+    return _INDEX.decode(unpack(_FILES[type_]))
 
 
 def urls(type_: str) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def urls(type_: str) -> tuple[str, ...]:
 
 def find(type_: str, url: str) -> JsonObject | None:
     """Returns one of R4's own resources, pruned to what matters at run time, or None. It is decoded at each call."""
-    raw = _index(type_).get(url)
+    raw = _index(type_).get(url) if type_ in _FILES else None
     return None if raw is None else _JSON.decode(raw)
 
 
@@ -56,8 +57,26 @@ def compartments() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
 
 
 @cache
+def _constraints() -> Sequence[JsonObject]:
+    constraints: Sequence[JsonObject] = _JSON.decode(_INDEX.decode(unpack("structures.json.gz"))["constraints"])
+    return constraints
+
+
+def snapshot(url: str) -> JsonObject | None:
+    """Returns one of R4's own StructureDefinitions with its snapshot as JSON, pruned, or None; read at each call."""
+    raw = _structures()[1].get(url)
+    if raw is None:
+        return None
+    resource: JsonObject = _JSON.decode(raw)
+    for element in resource["snapshot"]["element"]:
+        if "constraint" in element:
+            element["constraint"] = [_constraints()[number] for number in element["constraint"]]
+    return resource
+
+
+@cache
 def _structures() -> tuple[tuple[Constraint, ...], Mapping[str, msgspec.Raw]]:
-    parts = _INDEX.decode(_unpack("structures.json.gz"))
+    parts = _INDEX.decode(unpack("structures.json.gz"))
     constraints = tuple(build_constraint(c, {}) for c in _JSON.decode(parts["constraints"]))
     return constraints, _INDEX.decode(parts["structures"])
 

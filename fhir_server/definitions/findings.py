@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from fhir_server.errors import FhirError, Issue, issue
+from fhir_server.errors import FhirError, Issue, Severity, has_errors, issue
 
 
 class DefinitionError(FhirError):
@@ -23,13 +23,17 @@ class Findings:
         """Files one finding about `path` (FHIRPath, or a member of a TOML file) in `file`."""
         self.issues.append(issue(key, path, file=file, place=path, **params))
 
+    def note(self, key: str, file: str, path: str, **params: Any) -> None:
+        """Files something that stops nothing and that the operator should know: it goes on without that."""
+        self.issues.append(issue(key, path, severity=Severity.WARNING, file=file, place=path, **params))
+
     def stop_if_any(self) -> None:
-        """Ends the loading when anything was found.
+        """Ends the loading when anything is wrong; notes stop nothing.
 
         Raises:
             DefinitionError: with every finding, in the order of the files.
         """
-        if self.issues:
+        if has_errors(self.issues):
             raise DefinitionError(*self.issues)
 
 

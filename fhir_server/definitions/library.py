@@ -1,16 +1,16 @@
-"""Reads the JSON files of packages, ours and others', https://confluence.hl7.org/display/FHIR/NPM+Package+Specification.
+"""The definitions of all packages, ours and others', https://hl7.org/fhir/R4/references.html#canonical.
 
-Ours are `profiles/<package>/definitions/*.json` and `conformance/resources/<Type>/search/<code>.json`; others are a
-FHIR package as a folder or `.tgz`.
+Ours are `profiles/<package>/definitions/*.json` and `conformance/resources/<Type>/search/<code>.json`; for those of
+others see `fhir_packages.py`.
 """
 
-import re
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+from fhir_server.definitions.fhir_packages import read_packages
 from fhir_server.definitions.findings import Findings
 from fhir_server.errors import BadStructure
 from fhir_server.fhir import json_codec
@@ -23,8 +23,6 @@ DEFINING = frozenset({"StructureDefinition", "ValueSet", "CodeSystem", "ConceptM
 """The types that are compiled; each of them needs a canonical URL."""
 
 _NO_SENTENCES: Mapping[str, str] = MappingProxyType({})
-_IN_PACKAGE = re.compile(r"package/([^/]+\.json)")
-_NOT_RESOURCES = frozenset({"package.json", ".index.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,17 @@ class DefinitionFile:
     name: str
     content: bytes
     sentences: Mapping[str, str]
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A definition as it stands in its file."""
+    """A definition as it stands in its file. `is_foreign`: it is not from a package of ours."""
 
     resource: JsonObject
     source: str
     sentences: Mapping[str, str]
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,35 @@ class Library:
 
     by_url: Mapping[tuple[str, str], Loaded]
     by_id: Mapping[tuple[str, str], Loaded]
+    by_version: Mapping[tuple[str, str], Loaded] = field(default_factory=dict)
+
+    def find(self, type_: str, canonical: str) -> Loaded | None:
+        """Returns what `url|version` names, or else what the URL alone or a relative `Type/id` does, or None."""
+        url = canonical.partition("|")[0]
+        exact = self.by_version.get((type_, canonical)) or self.by_url.get((type_, url))
+        return exact or (self.by_id.get((type_, url.removeprefix(f"{type_}/"))) if "/" in url else None)
+
+    def extended(self, entries: Sequence[Loaded]) -> "Library":
+        """Returns a library that also holds these; of two with one URL, or with one id, the later counts."""
+        by_url, by_id, by_version = dict(self.by_url), dict(self.by_id), dict(self.by_version)
+        for entry in entries:
+            _put(by_id, entry, entry.resource.get("id"))
+            _put(by_url, entry, entry.resource.get("url"))
+            _put(by_version, entry, _versioned(entry.resource))
+        return Library(by_url, by_id, by_version)
 
     def of_type(self, type_: str) -> tuple[Loaded, ...]:
         """Returns the definitions of a type in the order of their URLs."""
         return tuple(self.by_url[key] for key in sorted(self.by_url) if key[0] == type_)
+
+
+def _put(table: dict[tuple[str, str], Loaded], entry: Loaded, name: Any) -> None:
+    if isinstance(name, str):
+        table[entry.resource["resourceType"], name] = entry
+
+
+def _versioned(resource: JsonObject) -> str | None:
+    return f"{resource['url']}|{resource['version']}" if {"url", "version"} <= resource.keys() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +94,25 @@ class Places:
 def read_library(places: Places, base: str, findings: Findings) -> Library:
     """Returns our packages and the others; what cannot be read or stands twice becomes a finding.
 
-    In our packages `DEFAULT_BASE` is replaced by `base`, textually. Ids need not be unique among packages: ours win.
+    In our packages `DEFAULT_BASE` is replaced by `base`, textually. Where packages of others define what another has
+    defined before, the first counts, ours before all; ids need not be unique among packages.
     """
-    by_url: dict[tuple[str, str], Loaded] = {}
-    by_id: dict[tuple[str, str], Loaded] = {}
-    for file in _files(places, base, findings):
-        loaded = _load(file, findings)
-        if loaded is not None:
-            _file_by_url(by_url, loaded, findings)
-            by_id.setdefault((loaded.resource["resourceType"], loaded.resource.get("id", "")), loaded)
-    return Library(by_url, by_id)
+    first: dict[tuple[str, str], Loaded] = {}
+    loaded = (_load(file, findings) for file in _files(places, base, findings))
+    entries = [one for one in loaded if one is not None and _is_news(first, one, findings)]
+    return Library({}, {}).extended(entries[::-1])  # of two the later counts there
 
 
-def _file_by_url(by_url: dict[tuple[str, str], Loaded], loaded: Loaded, findings: Findings) -> None:
+def _is_news(first: dict[tuple[str, str], Loaded], loaded: Loaded, findings: Findings) -> bool:
     if "url" not in loaded.resource:
-        return
+        return True
     type_, url = loaded.resource["resourceType"], loaded.resource["url"]
-    first = by_url.setdefault((type_, url), loaded)
-    if first is not loaded:
-        findings.add("definitions.duplicate", loaded.source, f"{type_}.url", value=url, first=first.source)
+    before = first.setdefault((type_, url), loaded)
+    if before is loaded or before.resource == loaded.resource:
+        return before is loaded
+    tell = findings.note if loaded.is_foreign else findings.add
+    tell("definitions.duplicate", loaded.source, f"{type_}.url", value=url, first=before.source)
+    return _versioned(before.resource) != _versioned(loaded.resource)
 
 
 def _load(file: DefinitionFile, findings: Findings) -> Loaded | None:
@@ -101,7 +126,9 @@ def _load(file: DefinitionFile, findings: Findings) -> Loaded | None:
     for member in (m for m in required if not isinstance(resource.get(m), str)):
         findings.add("definitions.member-missing", file.name, f"{type_ or 'Resource'}.{member}")
         return None
-    return Loaded(resource, file.name, file.sentences)
+    if file.is_foreign and "url" not in resource:
+        return None  # an example among the definitions
+    return Loaded(resource, file.name, file.sentences, is_foreign=file.is_foreign)
 
 
 def _files(places: Places, base: str, findings: Findings) -> Iterator[DefinitionFile]:
@@ -112,8 +139,9 @@ def _files(places: Places, base: str, findings: Findings) -> Iterator[Definition
     for file in sorted(places.conformance.glob("resources/*/search/*.json")):
         if not file.name.endswith(".cases.json"):
             yield DefinitionFile(_name(file, places.conformance.parent), _rebased(file, base), _NO_SENTENCES)
-    for package in places.packages:
-        yield from _package_files(package, findings)
+    for package in read_packages(places.packages, findings):
+        for name, content in package.files.items():
+            yield DefinitionFile(package.place(name), content, _NO_SENTENCES, is_foreign=True)
 
 
 def _name(file: Path, root: Path) -> str:
@@ -133,27 +161,3 @@ def _read_sentences(file: Path, root: Path, findings: Findings) -> Mapping[str, 
     except BadStructure as error:
         findings.add("definitions.json-broken", _name(file, root), "", reason=str(error))
         return _NO_SENTENCES
-
-
-def _package_files(package: Path, findings: Findings) -> Iterator[DefinitionFile]:
-    read = _folder_files if package.is_dir() else _archive_files
-    try:
-        yield from read(package)
-    except (OSError, tarfile.TarError, EOFError) as error:
-        findings.add("definitions.package-unreadable", str(package), "", reason=str(error))
-
-
-def _folder_files(folder: Path) -> Iterator[DefinitionFile]:
-    inner = folder / "package" if (folder / "package").is_dir() else folder
-    for file in sorted(inner.glob("*.json")):
-        if file.name not in _NOT_RESOURCES:
-            yield DefinitionFile(str(file), file.read_bytes(), _NO_SENTENCES)
-
-
-def _archive_files(archive: Path) -> Iterator[DefinitionFile]:
-    with tarfile.open(archive, mode="r:gz") as package:
-        for member in package:
-            found = _IN_PACKAGE.fullmatch(member.name)
-            content = package.extractfile(member)
-            if found and content and found[1] not in _NOT_RESOURCES:
-                yield DefinitionFile(f"{archive}!{member.name}", content.read(), _NO_SENTENCES)

@@ -4,18 +4,16 @@ Whatever is wrong with a definition is found here, all of it at once, and nothin
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from urllib.parse import urldefrag
 
 from fhir_server.data_files import data_folder
-from fhir_server.definitions import facts
 from fhir_server.definitions.findings import Findings
-from fhir_server.definitions.library import DEFAULT_BASE, Library, Loaded, Places, read_library
+from fhir_server.definitions.library import DEFAULT_BASE, Library, Places, read_library
 from fhir_server.definitions.registry import Definitions
 from fhir_server.definitions.resource_types import read_resource_types
 from fhir_server.definitions.shapes import Element, StructureDefinition
-from fhir_server.definitions.snapshots import ElementError, build_constraint, build_structure
+from fhir_server.definitions.structures import build_structures
 from fhir_server.fhir.shapes import Canonical
 
 
@@ -40,36 +38,11 @@ def read_definitions(places: Places, base: str) -> Definitions:
     """
     findings = Findings()
     library = read_library(places, base, findings)
-    structures = _build_structures(library, findings)
-    _check_references(structures, library, base, findings)
+    built = build_structures(library, findings)
+    _check_references(built.by_url, library, base, findings)
     resources = read_resource_types(places.conformance, library, base, findings)
     findings.stop_if_any()
-    return Definitions(library, structures, resources=resources, base=base)
-
-
-def _build_structures(library: Library, findings: Findings) -> Mapping[Canonical, StructureDefinition]:
-    built = (_build(loaded, library, findings) for loaded in library.of_type("StructureDefinition"))
-    return {s.url: s for s in built if s is not None}
-
-
-def _build(loaded: Loaded, library: Library, findings: Findings) -> StructureDefinition | None:
-    resource, source = loaded.resource, loaded.source
-    if not resource.get("snapshot", {}).get("element"):
-        findings.add("definitions.snapshot-missing", source, "StructureDefinition.snapshot")
-        return None
-    url = resource.get("baseDefinition", "")
-    if ("StructureDefinition", url) not in library.by_url and not facts.is_structure(url):
-        findings.add("definitions.canonical-unknown", source, "StructureDefinition.baseDefinition", url=url)
-    if facts.is_structure(resource["url"]):
-        findings.add("definitions.redefines-r4", source, "StructureDefinition.url", url=resource["url"])
-    constraint_of = partial(build_constraint, sentences=loaded.sentences)
-    try:
-        return build_structure(resource, constraint_of, source=source)
-    except ElementError as error:
-        findings.add("definitions.element-broken", source, error.path, reason=str(error))
-    except KeyError as error:
-        findings.add("definitions.member-missing", source, f"StructureDefinition.{error.args[0]}")
-    return None
+    return Definitions(built, resources=resources, base=base, findings=findings.issues)
 
 
 def _check_references(

@@ -9,7 +9,10 @@ from typing import Any
 
 from fhir_server.definitions import facts
 from fhir_server.definitions.compartments import compartment
-from fhir_server.definitions.library import Library
+from fhir_server.definitions.documentation import documented, read_documentation
+from fhir_server.definitions.findings import Findings
+from fhir_server.definitions.given import sound
+from fhir_server.definitions.library import Loaded
 from fhir_server.definitions.search_parameters import build_parameter, published
 from fhir_server.definitions.shapes import (
     Binding,
@@ -21,6 +24,8 @@ from fhir_server.definitions.shapes import (
     StructureDefinition,
     TypeRef,
 )
+from fhir_server.definitions.structures import Built, build_structures, snapshots_of
+from fhir_server.errors import Issue
 from fhir_server.fhir.shapes import Canonical, JsonObject, ResourceType
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath.model import r4_model
@@ -43,36 +48,89 @@ _R4 = "http://hl7.org/fhir/StructureDefinition/"
 class Definitions:
     """Everything known about R4 and the loaded packages. Sub-classes nothing, changes never, loads lazily.
 
-    A URL may carry `|version`, which is ignored: there is one version of everything. Where a package and R4 define the
-    same URL, the package's definition counts (newer terminology); it cannot redefine R4's structures. What the methods
-    return is shared: nobody may change it.
+    A URL may carry `|version`: a structure has one version, and anything else is the one asked for if it is there. Where
+    a package and R4 define the same URL, the package's definition counts (newer terminology); it cannot redefine R4's
+    structures. `findings` tell what was left out. What the methods return is shared: nobody may change it.
     """
 
-    __slots__ = ("_library", "_structures", "base", "model", "resources")
+    __slots__ = ("_library", "base", "built", "findings", "model", "resources")
 
     base: str
+    built: Built
+    findings: tuple[Issue, ...]
     model: TypeModel
     resources: Mapping[ResourceType, ResourceSupport]
 
     def __init__(
         self,
-        library: Library,
-        structures: Mapping[Canonical, StructureDefinition],
+        built: Built,
         *,
         resources: Mapping[ResourceType, ResourceSupport],
         base: str,
+        findings: Sequence[Issue] = (),
     ) -> None:
         """Takes what `packages.load_definitions` has read and checked; `base` is the canonical base of our packages."""
-        self._library = library
-        self._structures = structures
+        self.built = built
+        self._library = built.library
         self.base = base
+        self.findings = tuple(findings)
         self.model = r4_model()
         self.resources = resources
+
+    def extended(
+        self,
+        resources: Sequence[JsonObject],
+        *,
+        source: str = "",
+        reuse: "Definitions | None" = None,
+        left_out: Sequence[Issue] = (),
+    ) -> "Definitions":
+        """Returns a new set that also knows these resources; one with a known URL replaces that in the new set.
+
+        Any type may be given; StructureDefinition, ValueSet, CodeSystem, ConceptMap and SearchParameter need a `url`. A
+        StructureDefinition without snapshot gets one; its bases are looked for among all, in any order. Never raises
+        for a broken resource: it is left out, and `findings` of the new set say why, with `source` as the file, after
+        those of this set and `left_out`. R4's own structures stay R4's. What `reuse` (this set unless told) has built of
+        the very same resources is taken over.
+        """
+        findings = Findings([*self.findings, *left_out])
+        given = sound(resources, source, findings)
+        built = build_structures(self._library.extended(given), findings, (reuse or self).built)
+        usable = [one for one in given if not _is_missing(one, built)]
+        if len(usable) < len(given):
+            built = build_structures(self._library.extended(usable), Findings(), built)
+        return Definitions(built, resources=self.resources, base=self.base, findings=findings.issues)
+
+    def resource(self, type_: str, url: str) -> JsonObject | None:
+        """Returns a loaded resource (Questionnaire, Measure, ConceptMap ...) by its canonical, as it stands, or None.
+
+        `url|version` prefers that version and else takes the one that the URL names; `Type/id` is looked up by id.
+        """
+        return self._find(type_, url)
+
+    def structure_resource(self, url: str) -> JsonObject | None:
+        """Returns a StructureDefinition as it stands in its package, or R4's own (pruned, with its snapshot), or None."""
+        plain = url.partition("|")[0]
+        return (
+            read_documentation().snapshot(plain)
+            if facts.is_structure(plain)
+            else self._find("StructureDefinition", url)
+        )
+
+    def with_snapshot(self, resource: JsonObject) -> JsonObject:
+        """Returns a StructureDefinition with the snapshot that its differential makes, documented; about 50 ms.
+
+        Without a differential it comes back as it is.
+
+        Raises:
+            SnapshotError: no snapshot can be made; `path` says where, the text why.
+        """
+        return documented(resource, snapshots_of(self._library, read_documentation().snapshot))
 
     def structure(self, url: str) -> StructureDefinition | None:
         """Returns the type or profile of a canonical URL (a `|version` suffix is ignored), or None."""
         name = Canonical(url.partition("|")[0])
-        return self._structures.get(name) or facts.structure(name)
+        return self.built.by_url.get(name) or facts.structure(name)
 
     def structure_of_type(self, type_: str) -> StructureDefinition:
         """Returns R4's own definition of a type name.
@@ -87,7 +145,7 @@ class Definitions:
 
     def profiles(self) -> Sequence[StructureDefinition]:
         """Returns the profiles and extensions of the loaded packages (not R4's own), in URL order."""
-        return tuple(self._structures[url] for url in sorted(self._structures))
+        return tuple(self.built.by_url[url] for url in sorted(self.built.by_url))
 
     def value_set(self, url: str) -> JsonObject | None:
         """Returns the facts of a value set, or None.
@@ -143,9 +201,15 @@ class Definitions:
         return tuple(loaded.resource for loaded in self._library.of_type(type_))
 
     def _find(self, type_: str, url: str) -> JsonObject | None:
-        name = url.partition("|")[0]
-        loaded = self._library.by_url.get((type_, name))
-        return facts.find(type_, name) if loaded is None else loaded.resource
+        loaded = self._library.find(type_, url)
+        if loaded is not None:
+            return loaded.resource
+        # Six of R4's own code systems have a bar in their URL (`v2-0006|2.1`).
+        return facts.find(type_, url) or facts.find(type_, url.partition("|")[0])
+
+
+def _is_missing(given: Loaded, built: Built) -> bool:
+    return given.resource["resourceType"] == "StructureDefinition" and given.resource["url"] not in built.by_url
 
 
 def _value_set(resource: JsonObject) -> JsonObject:

@@ -1,30 +1,41 @@
 """FHIR JSON bytes <-> resource dicts, with decimals and duplicate keys as https://hl7.org/fhir/R4/json.html wants.
 
 A decimal keeps its text: `1.00` stays `1.00`, `1e3` stays `1e3`. NaN, lone surrogates, control characters and duplicate
-keys are refused, and so is nesting deeper than `MAX_DEPTH`.
+keys are refused, and so are nesting deeper than `MAX_DEPTH` and numbers that are longer than `MAX_DIGITS`.
 """
 
 import json
 import re
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import msgspec
 
 from fhir_server.errors import BadStructure, Issue, Severity, catalogue
+from fhir_server.fhir.json_text import (
+    Lines,
+    offset_of_duplicate,
+    offset_of_lone_surrogate,
+    offset_of_scalar,
+    offset_too_deep,
+)
 from fhir_server.fhir.shapes import JsonObject
 
 MAX_DEPTH = 100
 """Deepest nesting of objects and arrays. The deepest official example has 20 levels."""
+MAX_DIGITS = 1000
+"""Longest decimal in characters, and its largest exponent. R4 asks for 18 digits; a longer one is an attack."""
 
 _KEY = re.compile(rb'"\s*:')
 _SPACED_COLONS = (b" :", b"\n:", b"\t:", b"\r:")
 _CONTAINERS = frozenset({dict, list})
 _BYTE = re.compile(r"\(byte (\d+)\)")
+_SMALL = ("0.000000", "-0.000000")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 class SpelledDecimal(Decimal):
-    """A decimal written with an exponent; remembers its spelling, which `Decimal` alone would normalise."""
+    """A decimal that remembers its spelling, where `Decimal` alone would write another: with an exponent, or very small."""
 
     __slots__ = ("text",)
     text: str
@@ -36,8 +47,31 @@ class SpelledDecimal(Decimal):
         return number
 
 
+class _HugeNumber(Exception):
+    """A number is longer than the limit."""
+
+
 def _read_decimal(text: str) -> Decimal:
-    return SpelledDecimal(text) if "e" in text or "E" in text else Decimal(text)
+    is_plain = "e" not in text and "E" not in text and not text.startswith(_SMALL)
+    if is_plain and len(text) <= MAX_DIGITS:
+        return Decimal(text)
+    if _is_huge(text):
+        raise _HugeNumber
+    return SpelledDecimal(text)
+
+
+def _is_huge(text: str) -> bool:
+    """Tells whether a number is too long to be read: in its digits, or by its exponent."""
+    exponent = text.lower().partition("e")[2].lstrip("+-").lstrip("0")
+    return len(text) > MAX_DIGITS or len(exponent) > 4 or int(exponent or "0") > MAX_DIGITS
+
+
+def read_number(text: str) -> int | Decimal | None:
+    """Returns what `decode` makes of a JSON number: an int without point and exponent, else a Decimal; None for others."""
+    match = _NUMBER.fullmatch(text)
+    if match is None or _is_huge(text):
+        return None
+    return int(text) if match[1] is match[2] is None else _read_decimal(text)
 
 
 def _write_spelled(value: Any) -> Any:
@@ -60,23 +94,26 @@ def decode(data: bytes) -> JsonObject:
     """Reads one JSON object.
 
     Raises:
-        BadStructure: not JSON, not an object, a duplicate key, or nested too deeply; the issue says where.
+        BadStructure: not JSON, not an object, a duplicate key, nested too deeply, or a number too long; the issue says
+            in which line and column.
     """
     text = data.removeprefix(b"\xef\xbb\xbf")
     try:
         value = _DECODER.decode(text)
     except RecursionError:
-        raise _too_deep() from None
+        _refuse_depth(text)
+    except _HugeNumber:
+        _refuse_number(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _malformed(text, str(error)) from None
+        _refuse_malformed(text, str(error))
     if not isinstance(value, dict):
-        raise BadStructure.of("json.not-an-object", found=_name_of(value))
-    if _count_keys(value) != _count_spelled_keys(text):
+        _refuse(text, len(text) - len(text.lstrip()), "json.not-an-object", found=_name_of(value))
+    if _count_keys(value, text) != _count_spelled_keys(text):
         _refuse_duplicates(text)
     return value
 
 
-def _count_keys(value: JsonObject) -> int:
+def _count_keys(value: JsonObject, text: bytes) -> int:
     """Counts the properties of all objects, level by level.
 
     Raises:
@@ -87,7 +124,7 @@ def _count_keys(value: JsonObject) -> int:
     while level:
         depth += 1
         if depth > MAX_DEPTH:
-            raise _too_deep()
+            _refuse_depth(text)
         objects = [one for one in level if type(one) is dict]
         keys += sum(map(len, objects))
         found: list[Any] = []
@@ -104,31 +141,65 @@ def _count_spelled_keys(text: bytes) -> int:
     return text.count(b'":')
 
 
-def _refuse_duplicates(text: bytes) -> None:
+class _Duplicate(Exception):
+    """A key stands twice."""
+
+
+def _refuse_duplicates(data: bytes) -> None:
     """Runs the exact, slow check; a string that holds `":` only looks like a key and passes."""
 
     def pairs(found: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in found]
-        for name in names:
-            if names.count(name) > 1:
-                raise BadStructure.of("json.duplicate-key", name=name)
+        if len({name for name, _ in found}) < len(found):
+            raise _Duplicate
 
-    json.loads(text, object_pairs_hook=pairs)
+    text = data.decode()
+    try:
+        json.loads(text, object_pairs_hook=pairs, parse_int=str, parse_float=str)
+    except _Duplicate:
+        name, offset = offset_of_duplicate(text) or ("", 0)
+        _refuse(data, offset, "json.duplicate-key", name=name)
 
 
-def _too_deep() -> BadStructure:
-    return BadStructure.of("json.too-deep", limit=MAX_DEPTH)
+def _refuse_depth(data: bytes) -> NoReturn:
+    _refuse(data, offset_too_deep(_text_of(data), MAX_DEPTH), "json.too-deep", limit=MAX_DEPTH)
 
 
-def _malformed(text: bytes, reason: str) -> BadStructure:
+def _refuse_number(data: bytes) -> NoReturn:
+    _refuse(data, offset_of_scalar(_text_of(data), _is_huge), "json.number-too-long", limit=MAX_DIGITS)
+
+
+def _refuse_malformed(data: bytes, reason: str) -> NoReturn:
+    """Says what is wrong and where, more precisely than the parser where it can be told."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        _refuse_fatally(before, len(before), f"byte 0x{data[error.start]:02x} is no UTF-8")
+    if "out of range" in reason:
+        _refuse_number(data)
     at = _BYTE.search(reason)
-    before = text[: int(at.group(1))] if at else text
-    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
-    reason = _BYTE.sub("", reason).strip()
-    params = {"reason": reason, "line": line, "column": column}
-    return BadStructure(
-        Issue(Severity.FATAL, catalogue()["json.malformed"].code, "json.malformed", "", params, line, column)
-    )
+    offset = len(data[: int(at.group(1))].decode(errors="ignore")) if at else len(text)
+    lone = offset_of_lone_surrogate(text)
+    if lone is not None and lone <= offset:
+        _refuse_fatally(text, lone, f"{text[lone : lone + 6]} is half of a surrogate pair")
+    _refuse_fatally(text, offset, _BYTE.sub("", reason).strip())
+
+
+def _refuse_fatally(text: str, offset: int, reason: str) -> NoReturn:
+    place = Lines(text).place(offset)
+    params = {"reason": reason, "line": place.line, "column": place.column}
+    raise BadStructure(
+        Issue(Severity.FATAL, catalogue()["json.malformed"].code, "json.malformed", "", params, *place)
+    ) from None
+
+
+def _refuse(data: bytes, offset: int, key: str, **params: Any) -> NoReturn:
+    place = Lines(_text_of(data)).place(offset)
+    raise BadStructure(Issue(Severity.ERROR, catalogue()[key].code, key, "", params, *place)) from None
+
+
+def _text_of(data: bytes) -> str:
+    return data.decode(errors="replace")
 
 
 def _name_of(value: Any) -> str:

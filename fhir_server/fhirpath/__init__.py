@@ -8,13 +8,24 @@ expression.evaluate(patient)          -> ["小明"]
 from functools import lru_cache
 
 from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.errors import EvaluationError, FhirPathError
 from fhir_server.fhirpath.expression import Expression
+from fhir_server.fhirpath.limits import Budget, budget_of
 from fhir_server.fhirpath.model import r4_model
 from fhir_server.fhirpath.parser import parse
 from fhir_server.fhirpath.transpiler.elements import MALFORMED
 
-__all__ = ["MALFORMED", "EvaluationError", "Expression", "FhirPathError", "compile"]
+__all__ = [
+    "MALFORMED",
+    "Budget",
+    "EvaluationError",
+    "Expression",
+    "FhirPathError",
+    "budget_of",
+    "compile",
+    "compile_once",
+]
 
 
 def compile(text: str, type: str | None = None, *, model: TypeModel | None = None) -> Expression:  # noqa: A001, A002 - re.compile has the name, FHIR the type
@@ -28,9 +39,23 @@ def compile(text: str, type: str | None = None, *, model: TypeModel | None = Non
     """
     if model is None:
         return _compiled(text, type)
-    return Expression(text, type, parse(text), model)
+    return Expression(text, type, _parsed(text), model)
+
+
+def compile_once(text: str, type: str | None = None) -> Expression:  # noqa: A002 - FHIR says type
+    """Returns the compiled expression of a stranger, which no cache keeps; evaluate it with a `budget`.
+
+    Raises:
+        FhirPathError: as `compile`.
+    """
+    return Expression(text, type, parse(text), r4_model())
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> syntax.Node:
+    return parse(text)
 
 
 @lru_cache(16_384)
 def _compiled(text: str, type_: str | None) -> Expression:
-    return Expression(text, type_, parse(text), r4_model())
+    return Expression(text, type_, _parsed(text), r4_model())

@@ -1,7 +1,7 @@
 """What an evaluation may know beside its input: variables, a clock, and doors to the outside."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fhir_server.clock import SystemClock
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath.limits import Budget
 from fhir_server.fhirpath.nodes import Collection
 from fhir_server.fhirpath.units import Units, measure_of
 from fhir_server.settings import Settings
@@ -19,6 +20,11 @@ MemberOf: TypeAlias = Callable[[Any, str, str], bool | None]
 """(JSON value, its FHIR type, value set URL) -> membership, or None when it cannot be told."""
 ConformsTo: TypeAlias = Callable[[JsonObject, str], bool | None]
 """(resource, profile URL) -> conformance, or None when the profile is unknown."""
+Subsumes: TypeAlias = Callable[[JsonObject, JsonObject], bool | None]
+"""(Coding, Coding) -> whether the first subsumes the second, or None when it cannot be told."""
+
+Trace: TypeAlias = Callable[[str, Collection], None]
+"""(name, items) of a trace(): shown to whoever asked for the evaluation, never logged, because it is personal data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,8 @@ class Environment:
     """The surroundings of one evaluation.
 
     `variables` are the `%name`s. `now` is the one instant of now(), today() and timeOfDay(). `assume_types`: an
-    unresolved reference stands for a resource of the type in its text. `strict`: unknown elements are errors.
+    unresolved reference stands for a resource of the type in its text. `strict`: unknown elements are errors. `budget`
+    limits what a stranger's expression may cost; None is for trusted ones.
     """
 
     model: TypeModel
@@ -35,19 +42,30 @@ class Environment:
     resolve: Resolve | None = None
     member_of: MemberOf | None = None
     conforms_to: ConformsTo | None = None
+    subsumes: Subsumes | None = None
+    trace: Trace | None = None
     units: Units = measure_of
     assume_types: bool = False
     strict: bool = False
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What `$this`, `$index` and `$total` mean at one point of an expression."""
+    """What `$this`, `$index`, `$total` and variables of defineVariable() mean at one point of an expression.
+
+    `defined` belongs to one chain of invocations, which adds to it as it goes; `None` where no chain defines any.
+    """
 
     environment: Environment
     this: Collection
     index: int | None = None
     total: Collection | None = None
+    defined: dict[str, Collection] | None = None
+
+    def forked(self) -> "Scope":
+        """Returns the scope of a chain of its own: it sees what is defined so far, and keeps what it defines."""
+        return replace(self, defined=dict(self.defined or {}))
 
 
 Closure: TypeAlias = Callable[[Scope], Collection]

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_server.fhirpath import quantity, temporal
+from fhir_server.fhirpath.errors import too_costly
 from fhir_server.fhirpath.nodes import Collection, Node, atom
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.syntax import Value
@@ -113,7 +114,13 @@ def is_equivalent(a: Collection, b: Collection, units: Units) -> bool:
     return _matched(list(a), list(b), lambda x, y: nodes_equivalent(x, y, units))
 
 
+MAX_COMPARISONS = 1_000_000
+"""Pairs that one `~` of two lists may have to look at: the order does not count, so each may meet each."""
+
+
 def _matched(a: list[Any], b: list[Any], same: Callable[[Any, Any], bool]) -> bool:
+    if len(a) * len(b) > MAX_COMPARISONS:
+        raise too_costly("an equivalence", MAX_COMPARISONS, "pairs")
     for x in a:
         position = next((i for i, y in enumerate(b) if same(x, y)), None)
         if position is None:

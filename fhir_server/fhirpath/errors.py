@@ -27,10 +27,14 @@ class FhirPathError(ValueError):
 
 
 class EvaluationError(Exception):
-    """The expression compiled and cannot be evaluated on this input; `key` names the sentence in the catalogue."""
+    """The expression compiled and cannot be evaluated on this input; `key` names the sentence in the catalogue.
+
+    `position` is the 0-based offset of the operation that failed, or None where the fast engine does not know it.
+    """
 
     def __init__(self, key: str, **params: Any) -> None:
         self.key = key
+        self.position: int | None = None
         self.params = params
         super().__init__(self.issue().text())
 

@@ -13,23 +13,13 @@ from fhir_server.fhirpath.environment import Closure, Scope
 from fhir_server.fhirpath.errors import EvaluationError, FhirPathError, wrong_type
 from fhir_server.fhirpath.functions import FUNCTIONS
 from fhir_server.fhirpath.functions.filtering import sort
-from fhir_server.fhirpath.functions.strings import pattern
+from fhir_server.fhirpath.functions.regular import pattern
 from fhir_server.fhirpath.nodes import Collection, Node, literal, members, properties_called
 from fhir_server.fhirpath.operators import OPERATORS, boolean
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.singletons import integer_of, one, truth_of, value_of
 from fhir_server.fhirpath.types import type_test
-
-_NAMED = {
-    "ucum": "http://unitsofmeasure.org",
-    "sct": "http://snomed.info/sct",
-    "loinc": "http://loinc.org",
-}
-_NAMED_PREFIXES = {
-    "vs-": "http://hl7.org/fhir/ValueSet/",
-    "ext-": "http://hl7.org/fhir/StructureDefinition/",
-    "cs-": "http://hl7.org/fhir/",
-}
+from fhir_server.fhirpath.urls import named_url
 
 
 def build(node: syntax.Node, model: TypeModel) -> Closure:
@@ -41,20 +31,20 @@ def build(node: syntax.Node, model: TypeModel) -> Closure:
     return _Builder(model).build(node)
 
 
-def named_url(name: str) -> str | None:
-    """Returns the URL that `%ucum`, `%sct`, `%loinc`, `%vs-x`, `%ext-x` stand for, or None for other variables."""
-    prefix = next((p for p in _NAMED_PREFIXES if name.startswith(p)), None)
-    return _NAMED.get(name) if prefix is None else _NAMED_PREFIXES[prefix] + name.removeprefix(prefix)
-
-
 class _Builder:
     """Turns each kind of syntax node into its closure."""
 
     def __init__(self, model: TypeModel) -> None:
         self.model = model
 
-    def build(self, node: syntax.Node | None) -> Closure:
-        return _this if node is None else _BUILDERS[type(node)](self, node)
+    def build(self, node: syntax.Node) -> Closure:
+        """An expression of its own: an operand, an argument, the whole. Its chain keeps its variables to itself."""
+        closure = self.link(node)
+        return (lambda scope: closure(scope.forked())) if _defines(node) else closure
+
+    def link(self, node: syntax.Node | None) -> Closure:
+        """A link of a chain: what the next invocation starts from, in the same scope."""
+        return _this if node is None else _watched(_BUILDERS[type(node)](self, node), node)
 
     def literal(self, node: syntax.Literal) -> Closure:
         found = [literal(node.value)]
@@ -83,7 +73,7 @@ class _Builder:
 
         if node.source is None:
             return self._root(name, step)
-        source = self.build(node.source)
+        source = self.link(node.source)
         return lambda scope: step(scope, source(scope))
 
     def _root(self, name: str, step: Callable[[Scope, Collection], Collection]) -> Closure:
@@ -91,7 +81,7 @@ class _Builder:
         model = self.model
         if not name[0].isupper() or name not in model.properties:
             return lambda scope: step(scope, scope.this)
-        return lambda scope: [n for n in scope.this if model.is_a(n.type, name)]
+        return lambda scope: _of_named_type(scope, name, model)
 
     def call(self, node: syntax.Call) -> Closure:
         if node.name == "sort":
@@ -106,14 +96,14 @@ class _Builder:
             )
         if node.name in _WITH_PATTERN:
             _check_pattern(node.arguments[0])
-        source, call = self.build(node.source), function.call
+        source, call = self.link(node.source), function.call
         arguments = [self.build(a) for a in node.arguments]
         if function.lazy:
             return lambda scope: call(scope, source(scope), *arguments)
         return lambda scope: call(scope, source(scope), *[a(scope) for a in arguments])
 
     def _sort(self, node: syntax.Call) -> Closure:
-        source = self.build(node.source)
+        source = self.link(node.source)
         keys = [self._sort_key(a) for a in node.arguments]
         return lambda scope: sort(scope, source(scope), keys or [(_this, False)])
 
@@ -124,7 +114,7 @@ class _Builder:
         return self.build(node), False
 
     def item(self, node: syntax.Item) -> Closure:
-        source, index = self.build(node.source), self.build(node.index)
+        source, index = self.link(node.source), self.build(node.index)
 
         def at(scope: Scope) -> Collection:
             found, place = source(scope), integer_of(index(scope), "[]")
@@ -146,7 +136,7 @@ class _Builder:
         return lambda scope: operate(left(scope), right(scope), scope.environment.units)
 
     def type_test(self, node: syntax.TypeTest) -> Closure:
-        operand = self.build(node.operand)
+        operand = self.link(node.operand)
         test = type_test(node.type, self.model, exact=node.operator != "is", at=node.at)
         if node.operator == "is":
             return lambda scope: _is(operand(scope), test)
@@ -174,7 +164,45 @@ def _total(scope: Scope) -> Collection:
     return scope.total or []
 
 
+def _defines(node: syntax.Node) -> bool:
+    """Tells whether the chain that ends in `node` defines a variable."""
+    link: syntax.Node | None = node
+    while link is not None:
+        if isinstance(link, syntax.Call) and link.name == "defineVariable":
+            return True
+        link = syntax.source(link)
+    return False
+
+
+def _watched(closure: Closure, node: syntax.Node) -> Closure:
+    """Says where an error arose, and counts what a stranger's expression costs."""
+    if isinstance(node, syntax.Literal | syntax.Empty | syntax.Special):
+        return closure
+
+    def run(scope: Scope) -> Collection:
+        try:
+            found = closure(scope)
+            if scope.environment.budget is not None:
+                scope.environment.budget.check(len(found))
+        except EvaluationError as error:
+            if error.position is None:
+                error.position = node.at
+            raise
+        return found
+
+    return run
+
+
+def _of_named_type(scope: Scope, name: str, model: TypeModel) -> Collection:
+    found = [n for n in scope.this if model.is_a(n.type, name)]
+    if scope.environment.strict and scope.this and not found:
+        raise EvaluationError("fhirpath.type-differs", name=name, found=scope.this[0].type)
+    return found
+
+
 def _variable(scope: Scope, name: str) -> Collection:
+    if scope.defined is not None and name in scope.defined:
+        return scope.defined[name]
     found = scope.environment.variables.get(name)
     if found is None:
         raise EvaluationError("fhirpath.variable-unknown", name=name)

@@ -7,7 +7,8 @@ from typing import Any
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
-from fhir_server.fhirpath.environment import Environment, Resolve, Scope, clock_now
+from fhir_server.fhirpath.checking import faults_of
+from fhir_server.fhirpath.environment import ConformsTo, Environment, MemberOf, Resolve, Scope, clock_now
 from fhir_server.fhirpath.errors import FhirPathError, too_costly
 from fhir_server.fhirpath.evaluator import build
 from fhir_server.fhirpath.nodes import Collection, Node, fhir_type, of_json_value, plain, system_type
@@ -17,11 +18,14 @@ from fhir_server.fhirpath.transpiler import generate
 from fhir_server.fhirpath.transpiler.code import Unsupported
 from fhir_server.fhirpath.transpiler.elements import MALFORMED
 
-Predicate = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
+Predicate = Callable[..., bool]
+"""`(focus, resource, root, now, resolve, member_of, conforms_to)`: all by position, because it runs very often."""
 Extractor = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
 Lister = Callable[[JsonObject, Resolve | None], Sequence[Any]]
 
-_DOORS = frozenset({"now", "resolve", "member_of", "conforms_to", "units", "assume_types", "strict"})
+_DOORS = frozenset(
+    {"now", "resolve", "member_of", "conforms_to", "subsumes", "units", "assume_types", "strict", "budget", "trace"}
+)
 
 
 class Expression:
@@ -56,35 +60,51 @@ class Expression:
         return [plain(n) for n in self.collection(resource, **environment) if n.value is not None]
 
     def collection(self, focus: Any, /, **environment: Any) -> Collection:
-        """Returns the results as typed nodes.
+        """Returns the results as typed nodes; `focus` may be such a node, too.
 
         The keywords `now` (the instant of now() and today(), the clock's by default), `resolve`, `member_of`,
-        `conforms_to`, `units`, `assume_types` and `strict` are the fields of `Environment`. All others are environment
-        variables with JSON values; `resource`, `context` and `rootResource` are the input unless given.
+        `conforms_to`, `subsumes`, `trace`, `units`, `assume_types`, `strict` and `budget` are the fields of `Environment`. All
+        others are environment variables with JSON values or nodes; `resource`, `context` and `rootResource` are the input
+        unless given.
 
         Raises:
-            EvaluationError: the expression cannot be evaluated on this input.
+            EvaluationError: the expression cannot be evaluated on this input, or not within the budget.
+            FhirPathError: with `strict`, the expression does not fit the type of the input.
         """
         this = [] if focus is None else [self._node(focus)]
         doors = {name: environment.pop(name) for name in _DOORS & environment.keys()}
         known = {"context": this, "resource": this, "rootResource": this}
         known.update({name: _variable(value) for name, value in environment.items()})
         doors["now"] = doors.get("now") or clock_now()
+        if doors.get("strict") and this and (errors := self.faults(this[0].type)):
+            raise errors[0]
         return self._run(Scope(Environment(self.model, known, **doors), this))
 
-    def test(self, focus: Any, resource: JsonObject, root: JsonObject, *, now: datetime | None = None) -> bool:
+    def test(  # noqa: PLR0913 - the doors of an evaluation, each with its type
+        self,
+        focus: Any,
+        resource: JsonObject,
+        root: JsonObject,
+        *,
+        now: datetime | None = None,
+        resolve: Resolve | None = None,
+        member_of: MemberOf | None = None,
+        conforms_to: ConformsTo | None = None,
+    ) -> bool:
         """Tells whether an invariant holds at `focus`, an element or primitive inside `resource` inside `root`.
 
         True for a single true, or a single item that is no boolean; False for false and for empty, as FHIR has it.
-        `resource` is `%resource`, `root` is `%rootResource`.
+        `resource` is `%resource`, `root` is `%rootResource`. The doors are those of `Environment`; without `resolve` a
+        reference counts as a resource of the type in its text, without `member_of` membership is unknown, which fails.
 
         Raises:
             EvaluationError: the expression cannot be evaluated on this input.
         """
+        predicate = self._predicate or self._compiled_predicate()
         try:
-            return (self._predicate or self._compiled_predicate())(focus, resource, root, now)
+            return predicate(focus, resource, root, now, resolve, member_of, conforms_to)
         except MALFORMED:
-            return self._evaluated_test(focus, resource, root, now)
+            return self._evaluated_test(focus, resource, root, now, resolve, member_of, conforms_to)
 
     def nodes(self, resource: JsonObject, *, resolve: Resolve | None = None) -> list[tuple[Any, str]]:
         """Returns the results for a search index: each JSON value with its FHIR type, choices resolved.
@@ -118,6 +138,14 @@ class Expression:
         except (Unsupported, RecursionError):
             return None
 
+    def faults(self, type_: str | None = None) -> list[FhirPathError]:
+        """Returns what can be said against the expression before it runs, in reading order.
+
+        Elements and types that inputs of `type_` (by default the expression's own) do not have, and the use of an order
+        where there is none.
+        """
+        return faults_of(self.tree, type_ or self.type or "", self.model)
+
     def unknown_elements(self) -> list[FhirPathError]:
         """Returns an error for each element that the expression names and its type does not have, in reading order.
 
@@ -127,6 +155,8 @@ class Expression:
         return [FhirPathError("fhirpath.element-unknown", at, type=type_, name=name) for type_, name, at in found]
 
     def _node(self, value: Any) -> Node:
+        if type(value) is Node:
+            return value
         if self.type is None and type(value) is not dict:
             return Node(value, system_type(value))
         declared = value.get("resourceType") if type(value) is dict else None
@@ -152,8 +182,9 @@ class Expression:
             self._extract = self._evaluated_nodes
         return self._extract
 
-    def _evaluated_test(self, focus: Any, resource: JsonObject, root: JsonObject, now: datetime | None) -> bool:
-        found = self.collection(focus, resource=resource, rootResource=root, now=now, assume_types=True)
+    def _evaluated_test(self, focus: Any, resource: JsonObject, root: JsonObject, *opened: Any) -> bool:
+        doors = dict(zip(("now", "resolve", "member_of", "conforms_to"), opened, strict=False))
+        found = self.collection(focus, resource=resource, rootResource=root, assume_types=True, **doors)
         return truth_of(found, "an invariant") is True
 
     def _evaluated_nodes(self, resource: JsonObject, resolve: Resolve | None) -> list[tuple[Any, str]]:
@@ -164,5 +195,10 @@ class Expression:
 def _variable(value: Any) -> Collection:
     if value is None:
         return []
-    items = value if isinstance(value, list) else [value]
-    return [of_json_value(v, "") if type(v) is dict else Node(v, system_type(v)) for v in items]
+    return [_item(v) for v in (value if isinstance(value, list) else [value])]
+
+
+def _item(value: Any) -> Node:
+    if type(value) is Node:
+        return value
+    return of_json_value(value, "") if type(value) is dict else Node(value, system_type(value))

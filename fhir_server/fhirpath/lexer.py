@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     | (?P<special> \$(?:this|index|total)\b )
     | (?P<name> [A-Za-z_][A-Za-z0-9_]* )
     | (?P<symbol> <=|>=|!=|!~|[\[\](){}.,=~<>+\-*/|&] )""",
-    re.DOTALL | re.VERBOSE,
+    re.ASCII | re.DOTALL | re.VERBOSE,
 )
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "'": "'", '"': '"', "`": "`", "\\": "\\", "/": "/"}

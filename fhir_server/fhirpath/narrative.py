@@ -52,12 +52,24 @@ class _Checker:
         raise _Refused
 
 
-@lru_cache(1024)
 def is_narrative(text: str) -> bool:
     """Tells whether `text` is one well-formed XHTML div of the allowed elements and attributes, with some content.
 
-    No document type, script, form, event handler, or style that fetches something.
+    No document type, script, form, event handler, or style that fetches something. Answers on short texts are kept.
     """
+    return _known(text) if len(text) <= _KEPT else _checked(text)
+
+
+_KEPT = 8_192
+"""Characters of a text that the cache keeps: resources are strangers' and may be big."""
+
+
+@lru_cache(1024)
+def _known(text: str) -> bool:
+    return _checked(text)
+
+
+def _checked(text: str) -> bool:
     checker = _Checker()
     parser = expat.ParserCreate()
     parser.StartElementHandler = checker.start

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
 
 from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.errors import FhirPathError
@@ -25,7 +24,6 @@ _POWER = {operator: level for level, operators in enumerate(_LEVELS, 1) for oper
 _TYPE_FUNCTIONS = ("is", "as", "ofType")
 
 
-@lru_cache(4096)
 def parse(text: str) -> syntax.Node:
     """Returns the syntax tree of an expression.
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhir.ucum import to_base
 from fhir_server.fhirpath.units import CALENDAR, UCUM, UCUM_OF_CALENDAR, Measure, Units, code_of, power, times
 
 
@@ -64,12 +65,12 @@ def compare(a: Quantity, b: Quantity, units: Units) -> int | None:
     if not is_comparable(a, b, units):
         return None
     x, y = _in_base(a, units), _in_base(b, units)
-    return (x > y) - (x < y)
+    return None if x is None or y is None else (x > y) - (x < y)
 
 
-def _in_base(a: Quantity, units: Units) -> Fraction:
+def _in_base(a: Quantity, units: Units) -> Fraction | None:
     measure = _measure(a.unit, units)
-    return Fraction(a.value) * (measure.factor if measure else 1)
+    return None if measure is None else to_base(a.value, measure)
 
 
 def equals(a: Quantity, b: Quantity, units: Units) -> bool | None:

@@ -51,5 +51,11 @@ def _with_id(contained: Iterable[Any], id_: str) -> JsonObject | None:
 
 
 def _matches(entry: Any, text: str) -> bool:
-    url = entry.get("fullUrl") if type(entry) is dict else None
-    return isinstance(url, str) and (url == text or ("/" in text and url.endswith("/" + text)))
+    """An entry is what its fullUrl says, https://hl7.org/fhir/R4/bundle.html#references; without one, its type and id."""
+    if type(entry) is not dict:
+        return False
+    url, wanted = entry.get("fullUrl"), text.partition("/_history/")[0]
+    if isinstance(url, str):
+        return url in (text, wanted) or ("/" in wanted and url.endswith("/" + wanted))
+    resource = entry.get("resource")
+    return type(resource) is dict and f"{resource.get('resourceType')}/{resource.get('id')}" == wanted

@@ -119,6 +119,14 @@ def children(node: Node) -> Iterator[Node]:
     yield from (p for p in parts if p is not None)
 
 
+def source(node: Node) -> Node | None:
+    """Returns what an invocation, index or type test starts from, or None where a chain begins."""
+    match node:
+        case Member(source=before) | Call(source=before) | Item(source=before) | TypeTest(operand=before):
+            return before
+    return None
+
+
 def depth(node: Node) -> int:
     """Returns the number of levels of the tree, counted without recursion."""
     deepest, level = 0, [node]

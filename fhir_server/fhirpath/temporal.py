@@ -14,9 +14,10 @@ from itertools import zip_longest
 _DATE = re.compile(
     r"(?P<y>\d{4})(?:-(?P<mo>\d\d)(?:-(?P<d>\d\d))?)?"
     r"(?P<t>T(?:(?P<h>\d\d)(?::(?P<mi>\d\d)(?::(?P<s>\d\d)(?:\.(?P<f>\d+))?)?)?)?)?"
-    r"(?P<z>Z|[+-]\d\d:\d\d)?"
+    r"(?P<z>Z|[+-]\d\d:\d\d)?",
+    re.ASCII,
 )
-_TIME = re.compile(r"T?(?P<h>\d\d)(?::(?P<mi>\d\d)(?::(?P<s>\d\d)(?:\.(?P<f>\d+))?)?)?")
+_TIME = re.compile(r"T?(?P<h>\d\d)(?::(?P<mi>\d\d)(?::(?P<s>\d\d)(?:\.(?P<f>\d+))?)?)?", re.ASCII)
 
 DATE, DATE_TIME, TIME = "Date", "DateTime", "Time"
 _UNITS = {"year": 0, "month": 1, "week": 2, "day": 2, "hour": 3, "minute": 4, "second": 5, "millisecond": 5}
@@ -79,9 +80,17 @@ def _minutes(offset: str) -> int | None:
     return -size if offset[0] == "-" else size
 
 
-@lru_cache(4096)
+_LONGEST = 64
+"""Characters of a date or time; caches keep no longer texts, which may be strangers'."""
+
+
 def parse_date(text: str) -> Temporal | None:
     """Returns the Date or DateTime that `text` spells, or None; `2024-05T` is a DateTime of month precision."""
+    return _date_of(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(4096)
+def _date_of(text: str) -> Temporal | None:
     found = _DATE.fullmatch(text)
     if found is None or (found["z"] and not found["h"]):
         return None
@@ -92,9 +101,13 @@ def parse_date(text: str) -> Temporal | None:
     return value if _exists(value) else None
 
 
-@lru_cache(1024)
 def parse_time(text: str) -> Temporal | None:
     """Returns the Time that `text` spells, with or without the leading T, or None."""
+    return _time_of(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(1024)
+def _time_of(text: str) -> Temporal | None:
     found = _TIME.fullmatch(text)
     if found is None:
         return None
@@ -143,7 +156,7 @@ def compare(a: Temporal, b: Temporal) -> int | None:
     if a.kind != b.kind and TIME in (a.kind, b.kind):
         return None
     if a.offset and b.offset:
-        a, b = _in_utc(a), _in_utc(b)
+        a, b = in_utc(a), in_utc(b)
     elif (a.offset or b.offset) and min(len(a.parts), len(b.parts)) > 3:
         return None
     for x, y in zip_longest(_components(a), _components(b)):
@@ -160,7 +173,8 @@ def _components(value: Temporal) -> tuple[Decimal | int, ...]:
     return (*value.parts[:-1], Decimal(f"{value.parts[-1]}.{value.fraction}"))
 
 
-def _in_utc(value: Temporal) -> Temporal:
+def in_utc(value: Temporal) -> Temporal:
+    """Returns the same instant with offset Z; a value without a minute stays as it is."""
     if value.offset == "Z" or len(value.parts) < 5:
         return value
     year, month, day, hour, minute, *seconds = value.parts
@@ -173,7 +187,7 @@ def _in_utc(value: Temporal) -> Temporal:
 
 def key(value: Temporal) -> tuple[object, ...]:
     """Returns a hashable that is equal for equal instants of one precision."""
-    utc = _in_utc(value) if value.offset else value
+    utc = in_utc(value) if value.offset else value
     kind = TIME if value.kind == TIME else DATE
     return (kind, bool(value.offset), *_components(utc))
 

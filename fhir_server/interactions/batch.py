@@ -7,7 +7,7 @@ from fhir_server.fhir.outcomes import language_of, operation_outcome
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.entries import read_entry
-from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
+from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of, stamp
 
 
 async def batch(parts: Parts, request: FhirRequest, bundle: JsonObject) -> FhirResponse:
@@ -32,7 +32,7 @@ def answer_entry(base: str, response: FhirResponse) -> BundleEntry:
     if response.version is not None:
         line["etag"] = etag_of(response.version)
     if response.updated_at is not None:
-        line["lastModified"] = response.updated_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line["lastModified"] = stamp(response.updated_at)
     if response.status >= 400 or response.body.startswith(b'{"resourceType":"OperationOutcome"'):
         return BundleEntry(response=line, outcome=response.body or None)
     return BundleEntry(resource=response.body or None, response=line)

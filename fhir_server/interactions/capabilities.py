@@ -51,7 +51,7 @@ def _statement(parts: Parts, base: str) -> JsonObject:
         "software": {"name": "fhir-server", "version": __version__},
         "implementation": {"description": "FHIR server for family-doctor contracts", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "json"],
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "rest": [rest],
     }
 

@@ -1,37 +1,70 @@
-"""Criteria of conditional requests, written once for every interaction, https://hl7.org/fhir/R4/http.html#ccreate."""
+"""Criteria of conditional requests, written once for every interaction, https://hl7.org/fhir/R4/http.html#cond-update."""
 
-from dataclasses import replace
-from urllib.parse import parse_qsl
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
 
-from fhir_server.errors import MissingElement, MultipleMatches
-from fhir_server.fhir.shapes import ResourceType
+from fhir_server.errors import InvalidRequest, MissingElement, MultipleMatches
+from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.search.parse import parse_query
-from fhir_server.search.query import Query
+from fhir_server.search.query import Clause, IdIs, Not, Query
 from fhir_server.store.contract import Snapshot, StoredVersion
 
+Pair = tuple[str, str]
 
-def criteria_of(parts: Parts, type_: ResourceType, text: str) -> Query:
-    """Reads `identifier=x|y&...` (a leading `?` or `Type?` is allowed) into a query that asks for two matches.
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """A search that tells which resource a request is about, and its text for messages."""
+
+    query: Query
+    text: str
+
+    def without(self, ids: Collection[ResourceId]) -> "Criteria":
+        """Returns the criteria for everything but these resources."""
+        if not ids:
+            return self
+        others: Clause = Not(IdIs(tuple(sorted(ids))))
+        return replace(self, query=replace(self.query, where=(*self.query.where, others)))
+
+
+def criteria_of(parts: Parts, type_: ResourceType, text: str, base: str = "") -> Criteria:
+    """Reads `identifier=x|y&...` (a leading `?` or `Type?` is allowed) into criteria.
 
     Raises:
         MissingElement: no criteria at all.
+        InvalidRequest: a parameter that shapes results, which criteria do not have.
         SearchParameterUnknown: a criterion that cannot be used.
+        SearchValueInvalid: a value that cannot be read.
     """
-    pairs = parse_qsl(text.rpartition("?")[2], keep_blank_values=True)
-    query = parse_query(type_, pairs, parts.search_context()).query
-    if not query.where:
+    return criteria_from(parts, type_, parse_qsl(text.rpartition("?")[2], keep_blank_values=True), base)
+
+
+def criteria_from(parts: Parts, type_: ResourceType, pairs: Sequence[Pair], base: str = "") -> Criteria:
+    """Reads decoded query pairs into criteria; raises as `criteria_of`."""
+    text = urlencode(pairs, safe=":/|,$")
+    parsed = parse_query(type_, pairs, parts.search_context(base))
+    if not parsed.query.where:
         raise MissingElement.of("rest.criteria-missing", found=text)
-    return replace(query, count=2, with_total=False)
+    shaping = [name for name, _ in pairs if name.startswith("_") and name.partition(":")[0] in _SHAPING]
+    if shaping:
+        raise InvalidRequest.of("rest.criteria-shaping", shaping[0], name=shaping[0])
+    return Criteria(replace(parsed.query, count=2, with_total=False), text)
 
 
-async def find_one(snapshot: Snapshot, criteria: Query, text: str) -> StoredVersion | None:
+_SHAPING = frozenset(
+    {"_count", "_sort", "_total", "_totalMethod", "_include", "_revinclude", "_summary", "_elements", "_contained"}
+)
+
+
+async def find_one(snapshot: Snapshot, criteria: Criteria) -> StoredVersion | None:
     """Returns the one match of the criteria, or None.
 
     Raises:
         MultipleMatches: there are several.
     """
-    page = await snapshot.search(criteria)
+    page = await snapshot.search(criteria.query)
     if len(page.matches) > 1:
-        raise MultipleMatches.of("rest.multiple-matches", count="several", criteria=text)
+        raise MultipleMatches.of("rest.multiple-matches", count="several", criteria=criteria.text)
     return page.matches[0] if page.matches else None

@@ -10,11 +10,13 @@ from fhir_server.definitions.registry import Definitions, ResourceSupport
 from fhir_server.errors import NotFound
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.policy import WritePolicy
 from fhir_server.search.context import SearchContext
 from fhir_server.search.cursor import PageTokens
 from fhir_server.search.extract import Extractor
 from fhir_server.settings import Settings
 from fhir_server.store.contract import Store
+from fhir_server.terminology import LocalTerminology
 from fhir_server.validation import Validator
 
 
@@ -45,18 +47,54 @@ class OperationPlace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RuleSet:
+    """What resources are judged by, bound together: definitions, and what has been built of them."""
+
+    definitions: Definitions
+    validator: Validator
+    terminology: LocalTerminology
+
+
+def rule_set(definitions: Definitions, validator: Validator | None = None) -> RuleSet:
+    """Returns the rules of some definitions; they are compiled when they are first met, unless `validator` is told."""
+    return RuleSet(definitions, validator or Validator(definitions), LocalTerminology(definitions))
+
+
+@dataclass(slots=True, eq=False)
+class Rules:
+    """Holds the rule set that counts now. A new one is built aside and put here, whole; a request may see both."""
+
+    current: RuleSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """Everything an interaction needs, wired once; one is equal to itself alone."""
 
     settings: Settings
-    definitions: Definitions
+    rules: Rules
     store: Store
-    validator: Validator
     extractor: Extractor
     clock: Clock
     ids: IdSource
     pages: PageTokens
     operations: Mapping[str, OperationPlace] = field(default_factory=dict)
+    policy: WritePolicy = WritePolicy()
+
+    @property
+    def definitions(self) -> Definitions:
+        """The definitions that count now."""
+        return self.rules.current.definitions
+
+    @property
+    def validator(self) -> Validator:
+        """The validator that counts now."""
+        return self.rules.current.validator
+
+    @property
+    def terminology(self) -> LocalTerminology:
+        """The code systems and value sets that count now."""
+        return self.rules.current.terminology
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,5 +1,6 @@
 """create: `POST [type]`, also conditional by If-None-Exist, https://hl7.org/fhir/R4/http.html#create."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from fhir_server.fhir.shapes import ResourceId, ResourceType
@@ -7,7 +8,9 @@ from fhir_server.interactions.body import resource_of
 from fhir_server.interactions.conditional import criteria_of, find_one
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.write_plan import Draft, Unchanged, findings_of, plan_put, repeat_on_lost_race
+from fhir_server.interactions.queries import refuse_unknown
+from fhir_server.interactions.storing import draft_of, store_draft
+from fhir_server.interactions.write_plan import repeat_on_lost_race
 from fhir_server.interactions.written import written
 from fhir_server.store.contract import Key, Snapshot
 
@@ -18,21 +21,22 @@ async def create(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     Raises:
         ResourceInvalid: the resource breaks R4 or its profile.
         MultipleMatches: If-None-Exist matches several.
+        Conflict: a reference leads nowhere, or others kept creating what matches.
     """
+    refuse_unknown(request, ())
     resource = resource_of(request, type_)
-    findings_of(parts, resource)
-    header = request.header("if-none-exist")
-    criteria = None if header is None else criteria_of(parts, ResourceType(type_), header)
     key = Key(ResourceType(type_), ResourceId(parts.ids.fresh()))
+    draft = draft_of(parts, request, key, resource=resource, method="POST")
+    header = request.header("if-none-exist")
+    criteria = None if header is None else criteria_of(parts, key.type, header, request.base)
 
     async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
-        if criteria is not None:
-            existing = await find_one(snapshot, criteria, header or "")
-            if existing is not None:
-                return written(request, existing, 200)
-        write = plan_put(parts, Draft(key, resource, "POST", unless=criteria), None, now)
-        assert not isinstance(write, Unchanged)
-        (stored,) = await parts.store.commit([write], now)
-        return written(request, stored, 201)
+        if criteria is None:
+            return await store_draft(parts, request, draft, current=None, now=now)
+        existing = await find_one(snapshot, criteria)
+        if existing is not None:
+            return written(request, existing, 200)
+        guarded = replace(draft, unless=criteria.query)
+        return await store_draft(parts, request, guarded, current=None, now=now)
 
     return await repeat_on_lost_race(parts, attempt)

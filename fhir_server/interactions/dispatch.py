@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from fhir_server.errors import FhirError, MethodNotAllowed, NotFound
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.outcomes import language_of, operation_outcome
+from fhir_server.fhir.positions import located
 from fhir_server.interactions.batch import batch
 from fhir_server.interactions.body import resource_of
 from fhir_server.interactions.capabilities import capabilities
@@ -42,8 +43,9 @@ async def dispatch(parts: Parts, request: FhirRequest) -> FhirResponse:
 
 
 def refusal(request: FhirRequest, error: FhirError) -> FhirResponse:
-    """Turns an error into the response that tells it."""
-    outcome = operation_outcome(error.issues, language_of(request.header("accept-language")))
+    """Turns an error into the response that tells it, with places in the text that the client sent."""
+    issues = located(error.issues, request.source) if request.source else error.issues
+    outcome = operation_outcome(issues, language_of(request.header("accept-language")))
     allow = next((str(i.params["valid"]) for i in error.issues if error.status == 405), None)
     return FhirResponse(error.status, encode(outcome), retry_after_s=error.retry_after_s, allow=allow)
 

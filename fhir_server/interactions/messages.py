@@ -8,13 +8,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
+from fhir_server.errors import Issue
 from fhir_server.fhir.shapes import VersionId
 
 
 class FhirRequest(NamedTuple):
     """One request. `path` holds the decoded segments below the FHIR base; `headers` have lower-case names.
 
-    `query` keeps order and repetitions; `base` is the public base URL without a slash at its end.
+    `query` keeps order and repetitions; `base` is the public base URL without a slash at its end. `body` is JSON or form
+    fields; `source` is the FHIR content as the client sent it, JSON or XML, for places in it, and empty where nobody sent
+    any; `findings` are what only XML can get wrong.
     """
 
     method: str
@@ -23,6 +26,8 @@ class FhirRequest(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     base: str = ""
+    source: bytes = b""
+    findings: tuple[Issue, ...] = ()
 
     def header(self, name: str) -> str | None:
         """Returns a header's text, or None."""
@@ -49,3 +54,8 @@ def etag_of(version: VersionId) -> str:
 def version_of_etag(text: str) -> str:
     """Returns what stands inside an ETag or If-Match value; quotes and `W/` may be missing."""
     return text.strip().removeprefix("W/").strip('"')
+
+
+def stamp(instant: datetime) -> str:
+    """Returns a UTC instant as FHIR text, to the millisecond: `2026-03-01T08:00:00.000Z`."""
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

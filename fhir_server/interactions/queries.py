@@ -6,18 +6,22 @@ from urllib.parse import quote, urlencode
 from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest
+from fhir_server.interactions.prefer import preference_of
 
 Pairs = Sequence[tuple[str, str]]
 
+PAGE = "_page"
+"""Name of the page token in a `next` link."""
+
 
 def refuse_unknown(request: FhirRequest, valid: Sequence[str]) -> None:
-    """Accepts requests whose query has only these names.
+    """Accepts requests whose query has only these names, or any from a client that prefers lenient handling.
 
     Raises:
         SearchParameterUnknown: another name; the issue lists the valid ones.
     """
     for name, _ in request.query:
-        if name not in valid:
+        if name not in valid and not preference_of(request).lenient:
             path = "/".join(request.path)
             raise SearchParameterUnknown.of(
                 "rest.parameter-unknown", name, name=name, path=path, valid=", ".join(valid)

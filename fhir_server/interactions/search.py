@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from fhir_server.errors import Issue, SearchParameterUnknown, UnsupportedMedia
+from fhir_server.errors import Issue, NotSupported, UnsupportedMedia
 from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.outcomes import language_of, operation_outcome
@@ -12,16 +12,15 @@ from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.include import included
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.queries import Pairs, self_url
+from fhir_server.interactions.queries import PAGE, Pairs, self_url
+from fhir_server.interactions.prefer import preference_of
+from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.parse import ParsedSearch, parse_query
 from fhir_server.search.query import Query
 from fhir_server.store.contract import Cursor, Page, StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
-
-PAGE = "_page"
-"""Name of the page token in a `next` link."""
 
 
 async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -33,16 +32,18 @@ async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     """
     token = dict(request.query).get(PAGE)
     pairs = [p for p in request.query if p[0] != PAGE]
-    lenient = "handling=lenient" in (request.header("prefer") or "")
-    parsed = parse_query(ResourceType(type_), pairs, parts.search_context(request.base, lenient=lenient))
-    _refuse_unoffered(parsed)
+    context = parts.search_context(request.base, lenient=preference_of(request).lenient)
+    parsed = parse_query(ResourceType(type_), pairs, context)
+    subset = _subset_of(parts, type_, parsed)
     cursor = None if token is None else _cursor_of(parts, type_, parsed, token)
     async with parts.store.snapshot() as snapshot:
         page = await snapshot.search(_asked(parsed), cursor)
         extra = await included(parts, snapshot, parsed.includes, page.matches, request.base)
     links = _links(parts, request, parsed, page, token)
-    entries = [_entry(request.base, v, "match") for v in page.matches]
-    entries += [_entry(request.base, v, "include") for v in extra]
+    definitions = parts.definitions
+    entries = [_entry(request.base, v, "match", shown(v.body or b"", subset, definitions)) for v in page.matches]
+    beside = Subset(subset.summary)  # the elements were named for the matches
+    entries += [_entry(request.base, v, "include", shown(v.body or b"", beside, definitions)) for v in extra]
     if parsed.issues:
         entries.append(_outcome_entry(request, parsed.issues))
     return FhirResponse(200, bundle_bytes("searchset", entries, links, total=page.total))
@@ -69,11 +70,17 @@ def _asked(parsed: ParsedSearch) -> Query:
     return replace(parsed.query, with_total=wants_total)
 
 
-def _refuse_unoffered(parsed: ParsedSearch) -> None:
-    """Refuses the accepted parameters that this server cannot honour yet, rather than ignore them."""
-    for name, value in parsed.result_parameters:
-        if name == "_elements" or (name == "_summary" and value not in ("count", "false")):
-            raise SearchParameterUnknown.of("search.result-not-offered", name, name=name, value=value)
+def _subset_of(parts: Parts, type_: str, parsed: ParsedSearch) -> Subset:
+    """Returns the wanted part of the matches.
+
+    Raises:
+        SearchValueInvalid: an element that the type does not have.
+        NotSupported: included resources, of which only the text is wanted; or two kinds of part.
+    """
+    subset = subset_of(parsed.result_parameters, parts.definitions, [type_])
+    if subset.summary == "text" and parsed.includes:
+        raise NotSupported.of("rest.summary-text-include", "_summary")
+    return subset
 
 
 def _cursor_of(parts: Parts, type_: str, parsed: ParsedSearch, token: str) -> Cursor:
@@ -96,8 +103,8 @@ def _links(parts: Parts, request: FhirRequest, parsed: ParsedSearch, page: Page,
     return links
 
 
-def _entry(base: str, version: StoredVersion, mode: str) -> BundleEntry:
-    return BundleEntry(full_url=f"{base}/{version.key}", resource=version.body, search_mode=mode)
+def _entry(base: str, version: StoredVersion, mode: str, body: bytes) -> BundleEntry:
+    return BundleEntry(full_url=f"{base}/{version.key}", resource=body, search_mode=mode)
 
 
 def _outcome_entry(request: FhirRequest, issues: Sequence[Issue]) -> BundleEntry:

@@ -1,21 +1,18 @@
-"""update: `PUT [type]/[id]`, which may also create, https://hl7.org/fhir/R4/http.html#update."""
+"""update: `PUT [type]/[id]`, which may also create, and `PUT [type]?...`, https://hl7.org/fhir/R4/http.html#update."""
 
+from dataclasses import replace
 from datetime import datetime
 
+from fhir_server.errors import Conflict
 from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.body import check_body_id, check_id, resource_of
+from fhir_server.interactions.conditional import criteria_from, find_one
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.write_plan import (
-    Draft,
-    Unchanged,
-    findings_of,
-    if_match_of,
-    plan_put,
-    repeat_on_lost_race,
-)
-from fhir_server.interactions.written import written
-from fhir_server.store.contract import Key, Snapshot
+from fhir_server.interactions.queries import refuse_unknown
+from fhir_server.interactions.storing import draft_of, store_draft
+from fhir_server.interactions.write_plan import repeat_on_lost_race
+from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
 
 async def update(parts: Parts, request: FhirRequest, type_: str, id_: str) -> FhirResponse:
@@ -24,20 +21,77 @@ async def update(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fh
     Raises:
         PreconditionFailed: If-Match names another version than the current one.
         ResourceInvalid: the resource breaks R4 or its profile.
-        Conflict: others kept changing it.
+        Conflict: a reference leads nowhere, or others kept changing it.
     """
+    refuse_unknown(request, ())
     check_id(id_)
     resource = resource_of(request, type_)
     check_body_id(resource, id_)
-    findings_of(parts, resource)
-    draft = Draft(Key(ResourceType(type_), ResourceId(id_)), resource, "PUT", if_match_of(request))
+    key = Key(ResourceType(type_), ResourceId(id_))
+    draft = draft_of(parts, request, key, resource=resource, method="PUT")
 
     async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
-        current = await snapshot.read(draft.key)
-        write = plan_put(parts, draft, current, now)
-        if isinstance(write, Unchanged):
-            return written(request, write.stored, 200)
-        (stored,) = await parts.store.commit([write], now)
-        return written(request, stored, 200 if current and current.body is not None else 201)
+        return await store_draft(parts, request, draft, current=await snapshot.read(key), now=now)
 
     return await repeat_on_lost_race(parts, attempt)
+
+
+async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
+    """Updates the one match of the criteria; without a match it creates, under the body's id if it has one.
+
+    Raises:
+        MultipleMatches: the criteria match several.
+        InvalidRequest: the body has another id than the match.
+        Conflict: nothing matches, and there is a resource with the body's id.
+        FhirError: as `update` and `criteria_from`.
+    """
+    resource = resource_of(request, type_)
+    criteria = criteria_from(parts, ResourceType(type_), request.query, request.base)
+    fresh = Key(ResourceType(type_), ResourceId(parts.ids.fresh()))
+    draft = draft_of(parts, request, fresh, resource=resource, method="PUT")
+
+    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
+        match = await find_one(snapshot, criteria)
+        if match is not None:
+            check_same_id(resource.get("id"), match)
+            found = replace(draft, key=match.key)
+            return await store_draft(parts, request, found, current=match, now=now)
+        key = key_of_new(resource.get("id"), fresh)
+        current = await snapshot.read(key)
+        check_free(key, current, criteria.text)
+        created = replace(draft, key=key, unless=criteria.query)
+        return await store_draft(parts, request, created, current=current, now=now)
+
+    return await repeat_on_lost_race(parts, attempt)
+
+
+def check_same_id(id_: object, match: StoredVersion, path: str | None = None) -> None:
+    """Accepts a body without id, or with that of the one match.
+
+    Raises:
+        InvalidRequest: it has another one.
+    """
+    if id_ is not None:
+        check_body_id({"resourceType": match.key.type, "id": id_}, match.key.id, path)
+
+
+def key_of_new(id_: object, fresh: Key) -> Key:
+    """Returns under which key a conditional update creates: the body's id, or a fresh one.
+
+    Raises:
+        BadValue: the body's id is malformed.
+    """
+    if id_ is None:
+        return fresh
+    check_id(str(id_))
+    return Key(fresh.type, ResourceId(str(id_)))
+
+
+def check_free(key: Key, current: StoredVersion | None, criteria: str) -> None:
+    """Accepts a key under which nothing is, or nothing any more.
+
+    Raises:
+        Conflict: there is a resource, and the criteria do not match it.
+    """
+    if current is not None and current.body is not None:
+        raise Conflict.of("rest.condition-id-taken", f"{key.type}.id", key=str(key), criteria=criteria)

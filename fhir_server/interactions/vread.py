@@ -4,12 +4,12 @@ from fhir_server.errors import NotFound
 from fhir_server.fhir.shapes import ResourceId, ResourceType, VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.read import response_of
+from fhir_server.interactions.reading import answer_with
 from fhir_server.store.contract import Key
 
 
 async def vread(parts: Parts, request: FhirRequest, type_: str, id_: str, version: str) -> FhirResponse:
-    """Returns one version as it was stored.
+    """Returns one version as it was stored, or the part of it that is asked for; 304 when it is known.
 
     Raises:
         NotFound: no such resource or version.
@@ -24,4 +24,4 @@ async def vread(parts: Parts, request: FhirRequest, type_: str, id_: str, versio
         raise NotFound.of("rest.not-found", key=str(key))
     if stored is None:
         raise NotFound.of("rest.version-not-found", key=str(key), version=version)
-    return response_of(stored)
+    return answer_with(parts, request, stored)

@@ -13,6 +13,7 @@ from fhir_server.errors import Conflict, Issue, PreconditionFailed, ResourceInva
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject, VersionId
 from fhir_server.interactions.context import Parts
+from fhir_server.interactions.integrity import with_references
 from fhir_server.interactions.messages import FhirRequest, version_of_etag
 from fhir_server.search.query import Query
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion
@@ -23,13 +24,20 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A checked resource on its way into the store. `if_match` is the text of the client's precondition."""
+    """A checked resource on its way into the store.
+
+    `if_match` is the text of the client's precondition; `needs` must be there with it; `base` is this server's own URL, and
+    references below it are local ones; `issues` are what validation found and let pass.
+    """
 
     key: Key
     resource: JsonObject
     method: str
     if_match: str | None = None
     unless: Query | None = None
+    needs: frozenset[Key] = frozenset()
+    base: str = ""
+    issues: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,8 @@ def plan_put(parts: Parts, draft: Draft, current: StoredVersion | None, now: dat
     version = VersionId(current.version + 1 if current else 1)
     body = body_with_meta(draft.resource, key, version, now)
     index = parts.extractor.extract({**draft.resource, "id": key.id}, now)
-    return Put(key, body, index, current.version if current else None, draft.method, draft.unless)
+    index = with_references(parts, draft.resource, index, draft.base)
+    return Put(key, body, index, current.version if current else None, draft.method, draft.unless, draft.needs)
 
 
 def check_if_match(key: Key, wanted: str | None, current: StoredVersion | None) -> None:

@@ -17,6 +17,7 @@ from fhir_server.search.query import (
     KeyEnds,
     KeyIs,
     KeyStarts,
+    Near,
     Not,
     Query,
     RangeOp,
@@ -30,6 +31,8 @@ from fhir_server.search.query import (
     UpdatedTest,
 )
 from fhir_server.search.rows import SEPARATOR, IndexEntries, RangeRow
+from fhir_server.search.sphere import metres_between
+from fhir_server.search.wild import WILD, fits
 
 SortValue: TypeAlias = int | float | str | None
 """What a sort key compares; None is an absent value. One key never mixes numbers and texts."""
@@ -94,7 +97,7 @@ def _unit_fits(row: RangeRow, wanted: str | None) -> bool:
 def _range_holds(test: RangeTest, of: Indexed) -> bool:
     search, holds = _Span(test.low, test.high), _RELATIONS[test.op]
     return any(
-        row.param == test.param and _unit_fits(row, test.unit) and holds(_Span(row.low, row.high), search)
+        fits(row.param, test.param) and _unit_fits(row, test.unit) and holds(_Span(row.low, row.high), search)
         for row in of.entries.ranges
     )
 
@@ -104,23 +107,35 @@ def _updated_holds(test: UpdatedTest, of: Indexed) -> bool:
 
 
 def _key_is(test: KeyIs, of: Indexed) -> bool:
-    return f"{test.param}={test.value}" in of.entries.keys
+    return any(fits(key, f"{test.param}={test.value}") for key in of.entries.keys)
 
 
 def _key_starts(test: KeyStarts, of: Indexed) -> bool:
-    return any(key.startswith(f"{test.param}={test.prefix}") for key in of.entries.keys)
+    return any(fits(key, f"{test.param}={test.prefix}{WILD}") for key in of.entries.keys)
 
 
 def _key_ends(test: KeyEnds, of: Indexed) -> bool:
-    return any(value.endswith(test.suffix) for value in _key_values(of, test.param))
+    return any(fits(key, f"{test.param}={WILD}{test.suffix}") for key in of.entries.keys)
 
 
 def _text_contains(test: TextContains, of: Indexed) -> bool:
-    return any(row.param == test.param and test.part in row.normal for row in of.entries.texts)
+    return any(fits(row.param, test.param) and test.part in row.normal for row in of.entries.texts)
 
 
 def _text_is(test: TextIs, of: Indexed) -> bool:
-    return any(row.param == test.param and row.exact == test.exact for row in of.entries.texts)
+    return any(fits(row.param, test.param) and row.exact == test.exact for row in of.entries.texts)
+
+
+def _is_near(test: Near, of: Indexed) -> bool:
+    latitudes, longitudes = (
+        [row.low for row in of.entries.ranges if row.param == f"{test.param}:{part}"]
+        for part in ("latitude", "longitude")
+    )
+    return any(
+        metres_between(test.latitude, test.longitude, latitude, longitude) <= test.metres
+        for latitude in latitudes
+        for longitude in longitudes
+    )
 
 
 _TESTS: Mapping[type, Callable[[Any, Indexed], bool]] = {
@@ -130,7 +145,8 @@ _TESTS: Mapping[type, Callable[[Any, Indexed], bool]] = {
     TextContains: _text_contains,
     TextIs: _text_is,
     RangeTest: _range_holds,
-    HasRange: lambda test, of: any(row.param == test.param for row in of.entries.ranges),
+    HasRange: lambda test, of: any(fits(row.param, test.param) for row in of.entries.ranges),
+    Near: _is_near,
     IdIs: lambda test, of: of.id in test.ids,
     UpdatedTest: _updated_holds,
 }

@@ -8,7 +8,7 @@ from fhir_server.errors import Issue, SearchParameterUnknown, SearchValueInvalid
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filters import clause_of
-from fhir_server.search.includes import Include, parse_include
+from fhir_server.search.includes import NAMES, Include, parse_include
 from fhir_server.search.offered import listed
 from fhir_server.search.query import Clause, Query, SortKey
 from fhir_server.search.sorting import parse_sort
@@ -86,7 +86,7 @@ def _read(draft: _Draft, name: str, raw: str) -> None:
         if stem not in _RESULTS:
             draft.where.append(clause_of(name, raw, draft.support, draft.context))
             used: Pair | None = (name, raw)
-        elif colon:
+        elif colon and stem not in NAMES:
             raise _modifier_not_taken(name)
         else:
             used = _RESULTS[stem](draft, name, raw)
@@ -101,8 +101,7 @@ def _read(draft: _Draft, name: str, raw: str) -> None:
 
 def _modifier_not_taken(name: str) -> SearchParameterUnknown:
     stem, _, modifier = name.partition(":")
-    key = "search.include-iterate" if modifier in ("iterate", "recurse") else "search.modifier-not-taken"
-    return SearchParameterUnknown.of(key, name, name=stem, modifier=modifier)
+    return SearchParameterUnknown.of("search.modifier-not-taken", name, name=stem, modifier=modifier)
 
 
 def _refuse(draft: _Draft) -> None:
@@ -163,7 +162,7 @@ def _total_method(draft: _Draft, name: str, raw: str) -> Pair:
 
 
 def _include(draft: _Draft, name: str, raw: str) -> Pair:
-    draft.includes.append(parse_include(name, raw, draft.support.type, draft.context))
+    draft.includes.extend(parse_include(name, raw, draft.support.type, draft.context))
     return name, raw
 
 

@@ -1,7 +1,8 @@
 """The typed search query, https://hl7.org/fhir/R4/search.html: a closed set of tests over index rows.
 
 Every store compiles these few classes and `match.py` evaluates them in memory. A test is true of a resource when **any**
-of its rows satisfies it; `Not` negates that, so `:not` is `Not(AnyOf(...))`.
+of its rows satisfies it; `Not` negates that, so `:not` is `Not(AnyOf(...))`. In the `param` of a test of rows WILD stands for
+any text, see `wild.py`; in those of hops and sort keys it may not stand.
 """
 
 from dataclasses import dataclass, field
@@ -91,6 +92,19 @@ class HasRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """A position is at most `metres` away, on a sphere, from a place in degrees; its row of latitude and longitude tell.
+
+    The rows are points under `param:latitude` and `param:longitude`; a resource has one position.
+    """
+
+    param: str
+    latitude: float
+    longitude: float
+    metres: float
+
+
+@dataclass(frozen=True, slots=True)
 class IdIs:
     """The logical id is one of these (`_id`)."""
 
@@ -145,7 +159,7 @@ class ReferredBy:
     where: "tuple[Clause, ...]"
 
 
-Test: TypeAlias = KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | RangeTest | HasRange | IdIs | UpdatedTest
+Test: TypeAlias = KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | RangeTest | HasRange | Near | IdIs | UpdatedTest
 Clause: TypeAlias = Test | AnyOf | AllOf | Not | RefersTo | ReferredBy
 
 

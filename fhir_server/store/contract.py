@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
 from fhir_server.search.query import Query
@@ -45,7 +45,8 @@ class Put:
 
     `expect` is the version that the writer saw, a deletion included, or None when there was none: a commit in which
     any expectation fails changes nothing. `body` has `meta.versionId` and `meta.lastUpdated` filled in already.
-    `unless` refuses the commit when any resource matches at commit time (conditional create).
+    `unless` refuses the commit when any resource matches at commit time (conditional create). `needs` are the resources
+    that must be there, undeleted, once the commit is made; those that it brings along count.
     """
 
     key: Key
@@ -54,37 +55,72 @@ class Put:
     expect: VersionId | None
     method: str = "PUT"
     unless: Query | None = None
+    needs: frozenset[Key] = frozenset()
+
+
+Ways: TypeAlias = tuple[tuple[ResourceType, tuple[str, ...]], ...]
+"""How resources may refer to one: for each referring type, the parameters of the keys `param=Type/id`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Marks the resource deleted, as the version after `expect`."""
+    """Marks the resource deleted, as the version after `expect`.
+
+    It is refused while a current resource refers to it in one of these `ways`; what the same commit makes of that
+    resource is what counts. Without ways nobody is asked.
+    """
 
     key: Key
     expect: VersionId
+    ways: Ways = ()
 
 
 Write = Put | Delete
 
 
 class Cursor(NamedTuple):
-    """Where the next page starts: after the row with these sort values and this id, at the moment of the first page.
+    """Where a page starts: after the row with these sort values and this id, at the moment of the first page.
 
-    `values` has one entry a sort key, None where the row had no value.
+    `values` has one entry a sort key, None where the row had no value. A history has its own, to be handed back as it is.
+    With `back` the page is the one that ends before the row. Without an id it is the first page, or the last one. A page
+    whose moment is more than `reach` changes of a type ago is refused.
     """
 
     moment: Moment
     values: tuple[int | float | str | None, ...]
     id: ResourceId
+    back: bool = False
+    reach: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of matches in order; `next` is None on the last page; `total` is None unless the query asked."""
+    """One page of matches in order; `next` is None on the last page; `total` is None unless the query asked.
+
+    Of a search, `places` has a cursor for each match, after it, and `previous` leads back unless this is the first page.
+    """
 
     matches: tuple[StoredVersion, ...]
     next: Cursor | None
     total: int | None
+    previous: Cursor | None = None
+    places: tuple[Cursor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Which versions a history shows: of one resource, of a type, or (`of` None) of everything, deletions included.
+
+    Newest first: by last-updated instant, within it the later commit, within a commit in a stable order; one resource's
+    by version. `since` keeps the versions made at or after it; `at`, half-open `[low, high)`, those that were the current
+    one at some point of it. Both are microseconds since 1970-01-01T00:00:00Z.
+    """
+
+    of: Key | ResourceType | None = None
+    since: int | None = None
+    at: tuple[int, int] | None = None
+    count: int = 20
+    with_total: bool = False
 
 
 class LostRace(Exception):
@@ -103,6 +139,26 @@ class AlreadyThere(Exception):
         self.key = key
 
 
+class Unresolved(Exception):
+    """A commit changed nothing because resources that its writes need are not there, or deleted."""
+
+    def __init__(self, missing: frozenset[Key]) -> None:
+        super().__init__(", ".join(sorted(map(str, missing))))
+        self.missing = missing
+
+
+class StillReferred(Exception):
+    """A commit changed nothing because others refer to what it deletes: pairs of (referrer, deleted), the first few."""
+
+    def __init__(self, pairs: Sequence[tuple[Key, Key]]) -> None:
+        super().__init__(", ".join(f"{referrer} -> {key}" for referrer, key in pairs))
+        self.pairs = tuple(pairs)
+
+
+MOST_REFERRERS = 20
+"""So many referrers are named when a deletion is refused."""
+
+
 class Snapshot(Protocol):
     """The store as it was at one moment."""
 
@@ -117,11 +173,15 @@ class Snapshot(Protocol):
     async def read_many(self, keys: Sequence[Key]) -> tuple[StoredVersion, ...]:
         """Returns the current versions of those keys that ever existed, deletions included, in the order asked."""
 
-    def history(self, key: Key) -> AsyncIterator[StoredVersion]:
-        """Yields every version of one resource, newest first; nothing when there never was one."""
+    async def history(self, past: Past, cursor: Cursor | None = None) -> Page:
+        """Returns one page of versions, newest first, starting after the cursor, as of the cursor's moment."""
 
     async def search(self, query: Query, cursor: Cursor | None = None) -> Page:
-        """Returns one page of current, undeleted matches in the query's order, starting after the cursor."""
+        """Returns one page of undeleted matches in the query's order: the current ones, or those of the cursor's moment.
+
+        Raises:
+            Gone: more than the cursor's `reach` of resources have changed since its moment.
+        """
 
     def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
         """Yields every current, undeleted resource of a type, in id order."""
@@ -145,6 +205,8 @@ class Store(Protocol):
         Raises:
             LostRace: an expectation failed; nothing was changed.
             AlreadyThere: an `unless` query matched; nothing was changed.
+            Unresolved: something that a write needs is not there; nothing was changed.
+            StillReferred: something refers to what would be deleted; nothing was changed.
             StoreUnavailable: the store cannot write now (disk full, closed); nothing was changed.
             ValueError: two writes name one key.
         """

@@ -1,32 +1,44 @@
-"""Value sets expanded from the code systems at hand, https://hl7.org/fhir/R4/valueset.html#expansion.
+"""What this server itself knows about codes, https://hl7.org/fhir/R4/terminology-service.html.
 
-What needs a code system that is not wholly here (SNOMED CT, LOINC, UCUM, MIME types) has no expansion: None means
-"not known here", never "not a member".
+What needs a code system that is not wholly here (SNOMED CT, LOINC) is not known: None means "not known here", never
+"not a member". UCUM, MIME types and language tags cannot be listed, and are judged code by code.
 """
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.fhir.shapes import JsonObject
-from fhir_server.terminology.code_system import CodeSystem, build_code_system
-from fhir_server.terminology.filters import filtered
+from fhir_server.terminology.code_system import CodeSystem, Concept
+from fhir_server.terminology.compose import Composer, Gap, Members, Pair
+from fhir_server.terminology.grammars import GRAMMARS
+from fhir_server.terminology.sources import Sources
 
 Codes: TypeAlias = frozenset[tuple[str, str]]
 """(system, code) pairs."""
 
+MAX_REMEMBERED = 5_000
+"""Most value sets by URL that answers are kept of: strangers' URLs must not fill the memory."""
+
 
 class LocalTerminology:
-    """Answers from the code systems and value sets of one `Definitions`; every answer is computed once."""
+    """Answers from the code systems and value sets of one `Definitions`; what is asked often is computed once."""
 
     def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
+        self.sources = Sources(definitions)
+        self.composer = Composer(self.sources)
         self._expansions: dict[str, Codes | None] = {}
-        self._systems: dict[str, CodeSystem | None] = {}
+        self._open_sets: dict[str, JsonObject | None] = {}
 
     def expand(self, url: str) -> Codes | None:
-        """Returns the members of a value set (`|version` is ignored), or None when they cannot all be listed here."""
-        return self._expansion(url, frozenset())
+        """Returns the members of a value set (`|version` prefers that version), or None when they cannot all be listed."""
+        if url not in self._expansions:
+            if len(self._expansions) >= MAX_REMEMBERED:
+                self._expansions.clear()
+            members = self.composer.members_of(url)
+            codes = None if isinstance(members, Gap) or not members else frozenset(members)
+            plain = self._expansions.get(url.partition("|")[0])
+            self._expansions[url] = plain if plain == codes else codes  # one copy where the version makes no difference
+        return self._expansions[url]
 
     def validate(self, url: str, system: str | None, code: str) -> bool | None:
         """Tells whether a code is in a value set; None when that is not known here.
@@ -34,80 +46,76 @@ class LocalTerminology:
         Without a system any member with this code counts.
         """
         codes = self.expand(url)
-        if codes is not None:
-            return (system, code) in codes if system is not None else any(code == one for _, one in codes)
-        value_set = self._definitions.value_set(url.partition("|")[0])
-        return None if value_set is None or system is None else self._judge(value_set, system, code)
+        if codes is not None and system is not None and (system, code) in codes:
+            return True
+        if codes is not None and system is None:
+            return any(code == one for _, one in codes)
+        if codes is not None and not self._folds(system):
+            return False
+        value_set = self._open_set(url)
+        found = None if value_set is None else self.contains(value_set, system, code)
+        return found if isinstance(found, bool) else None
+
+    def _open_set(self, url: str) -> JsonObject | None:
+        if url not in self._open_sets:
+            if len(self._open_sets) >= MAX_REMEMBERED:
+                self._open_sets.clear()
+            self._open_sets[url] = self.sources.value_set(url)
+        return self._open_sets[url]
+
+    def _folds(self, system: str | None) -> bool:
+        known = self.system(system) if system else None
+        return known is not None and known.facts.get("caseSensitive") is False
+
+    def contains(self, value_set: JsonObject, system: str | None, code: str) -> bool | Gap:
+        """Tells whether a code is in a ValueSet resource, or why that cannot be told.
+
+        Without a system, the systems that the value set names are tried in their order.
+        """
+        if system is not None:
+            return self.composer.contains(value_set, Pair(system, code))
+        members = self.composer.members(value_set)
+        if not isinstance(members, Gap):
+            return any(code == pair.code for pair in members)
+        answers = [self.composer.contains(value_set, Pair(url, code)) for url in self.systems_of(value_set)]
+        if True in answers:
+            return True
+        return next((one for one in answers if isinstance(one, Gap)), False) if answers else members
+
+    def systems_of(self, value_set: JsonObject) -> tuple[str, ...]:
+        """Returns the code systems that a ValueSet resource includes codes of, in its order, those of imports last."""
+        found: dict[str, None] = {}
+        waiting, seen = [value_set], set[str]()
+        while waiting:
+            for part in waiting.pop(0).get("compose", {}).get("include", ()):
+                found.update({part["system"]: None} if "system" in part else {})
+                new = [url for url in part.get("valueSet", ()) if url not in seen]
+                seen.update(new)
+                waiting += [one for one in map(self.sources.value_set, new) if one is not None]
+        return tuple(found)
+
+    def members(self, value_set: JsonObject) -> Members | Gap:
+        """Returns the members of a ValueSet resource in its order, or why they cannot be listed."""
+        return self.composer.members(value_set)
 
     def display(self, system: str, code: str) -> str | None:
         """Returns the display of a code, or None when the system or the code is not known here."""
-        known = self.system(system)
-        concept = known.concepts.get(code) if known else None
+        grammar = GRAMMARS.get(system)
+        if grammar is not None:
+            return grammar.display(code, None)
+        concept = self.concept(system, code)
         return concept.display if concept else None
+
+    def concept(self, system: str, code: str) -> Concept | None:
+        """Returns a concept of a code system that is listed here, or None."""
+        known = self.system(system)
+        return known.find(code) if known else None
 
     def system(self, url: str) -> CodeSystem | None:
         """Returns a code system that lists at least some of its codes, or None."""
-        plain = url.partition("|")[0]
-        if plain not in self._systems:
-            facts = self._definitions.code_system(plain)
-            self._systems[plain] = build_code_system(facts) if facts else None
-        return self._systems[plain]
+        return self.composer.system(url)
 
-    def _expansion(self, url: str, around: frozenset[str]) -> Codes | None:
-        """Returns the expansion; `around` are the value sets being expanded, and one that includes itself has none."""
-        plain = url.partition("|")[0]
-        if plain in around:
-            return None
-        if plain not in self._expansions:
-            self._expansions[plain] = self._expand(plain, around | {plain})
-        return self._expansions[plain]
-
-    def _expand(self, url: str, around: frozenset[str]) -> Codes | None:
-        value_set = self._definitions.value_set(url)
-        if value_set is None:
-            return None
-        included = self._union(value_set["include"], around)
-        excluded = self._union(value_set["exclude"], around)
-        return None if not included or excluded is None else included - excluded
-
-    def _union(self, parts: Iterable[JsonObject], around: frozenset[str]) -> Codes | None:
-        sets = [self._part(part, around) for part in parts]
-        known = [one for one in sets if one is not None]
-        return frozenset().union(*known) if len(known) == len(sets) else None
-
-    def _part(self, part: JsonObject, around: frozenset[str]) -> Codes | None:
-        """Returns the codes of one include or exclude: those of its system that are in all of its value sets."""
-        sets = [self._expansion(url, around) for url in part.get("valueSet", ())]
-        if "system" in part:
-            sets.append(self._of_system(part))
-        known = [one for one in sets if one is not None]
-        return frozenset.intersection(*known) if known and len(known) == len(sets) else None
-
-    def _of_system(self, part: JsonObject) -> Codes | None:
-        url = part["system"]
-        if "concept" in part:
-            return frozenset((url, concept["code"]) for concept in part["concept"])
-        system = self.system(url)
-        codes = filtered(system, part.get("filter", ())) if system and system.is_complete else None
-        return None if codes is None else frozenset((url, code) for code in codes)
-
-    def _judge(self, value_set: JsonObject, system: str, code: str) -> bool | None:
-        included = _any(self._has(part, system, code) for part in value_set["include"])
-        excluded = _any(self._has(part, system, code) for part in value_set["exclude"])
-        if included is False or excluded is True:
-            return False
-        return None if included is None or excluded is None else True
-
-    def _has(self, part: JsonObject, system: str, code: str) -> bool | None:
-        if "system" in part and part["system"] != system:
-            return False
-        codes = self._part(part, frozenset())
-        return None if codes is None else (system, code) in codes
-
-
-def _any(answers: Iterable[bool | None]) -> bool | None:
-    """Returns True when one answer is, None when it may be, else False."""
-    known = list(answers)
-    if True in known:
-        return True
-    return None if None in known else False
+    def knows(self, system: str) -> bool:
+        """Tells whether codes of a system can be judged here: it is listed, wholly or in part, or has a grammar."""
+        known = self.system(system)
+        return system in GRAMMARS or (known is not None and bool(known.concepts))

@@ -1,13 +1,32 @@
-"""How checks are put together: several on one value, and one below a property.
+"""How checks are put together: several on one value, and what an object's properties have to meet.
 
 See https://hl7.org/fhir/R4/validation.html.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.validation.report import Findings, at, joined
-from fhir_server.validation.site import Check, Key, Scope
+from fhir_server.validation.site import Check, Scope
+from fhir_server.validation.sure import Source, described
+
+
+class Part(NamedTuple):
+    """A check of one property's value, run where there is one, or without a `key` a check of the object that owns it.
+
+    Findings lie below `segment`; None where they concern the object or are placed already.
+    """
+
+    check: Check
+    key: str | None = None
+    segment: str | None = None
+
+
+class Required(NamedTuple):
+    """Any of these properties must be there; where all are missing, `missing` says so of the object."""
+
+    keys: frozenset[str]
+    missing: Check
 
 
 def all_of(checks: Iterable[Check | None]) -> Check | None:
@@ -15,9 +34,17 @@ def all_of(checks: Iterable[Check | None]) -> Check | None:
     known = tuple(check for check in checks if check is not None)
     if len(known) < 2:
         return known[0] if known else None
-    if len(known) == 2:
-        return _both(*known)
+    return described(
+        _both(*known) if len(known) == 2 else _all(known), lambda source, value: _each(source, value, known)
+    )
 
+
+def _each(source: Source, value: str, checks: Iterable[Check]) -> None:
+    for check in checks:
+        source.check(check, value)
+
+
+def _all(known: Sequence[Check]) -> Check:
     def check_all(value: Any, scope: Scope) -> Findings | None:
         result: Findings | None = None
         for check in known:
@@ -37,72 +64,85 @@ def _both(first: Check, second: Check) -> Check:
     return check_both
 
 
-def on_object(checks: Iterable[Check | None]) -> Check | None:
-    """Returns the check that runs all of these on an object and leaves any other JSON value alone."""
-    known = tuple(check for check in checks if check is not None)
+def on_object(parts: Iterable[Part | Required]) -> Check | None:
+    """Returns the check of an object that runs these parts; None without any. It leaves other JSON values alone.
+
+    It loops over the properties present and looks up what is said of each; most of what a profile says concerns
+    properties that a resource does not have.
+    """
+    listed = list(parts)
+    if not listed:
+        return None
+    keyed = [part for part in listed if isinstance(part, Part) and part.key is not None]
+    required = [part for part in listed if isinstance(part, Required)]
+    whole = all_of([*map(_requiring, required), *(p.check for p in listed if isinstance(p, Part) and p.key is None)])
+    check_of = _by_key(keyed).get
 
     def check_object(value: Any, scope: Scope) -> Findings | None:
         if type(value) is not dict:
             return None
         result: Findings | None = None
-        for check in known:
-            more = check(value, scope)
-            if more is not None:
-                result = joined(result, more)
-        return result
+        for key, item in value.items():
+            check = check_of(key)
+            if check is not None and item is not None:
+                result = joined(result, check(item, scope))
+        return result if whole is None else joined(result, whole(value, scope))
 
-    return check_object if known else None
+    def emit(source: Source, value: str) -> None:
+        with source.block(f"if type({value}) is dict:"):
+            for part in keyed:
+                item = source.variable("x")
+                source.line(f"{item} = {value}.get({part.key!r})")
+                with source.block(f"if {item} is not None:"):
+                    source.check(part.check, item)
+            if whole is not None:
+                source.check(whole, value)
 
-
-def below(key: Key, check: Check) -> Check:
-    """Returns the check of an object that runs `check` on the value, or on every item, of one property."""
-    return _below_items(key.name, key.segment, check) if key.is_array else _below_value(key.name, key.segment, check)
-
-
-def below_sibling(key: Key, check: Check) -> Check:
-    """Returns the check of an object that runs `check` on the extensions of a primitive property (`_birthDate`)."""
-    sibling = key.sibling or ""
-    return _below_items(sibling, key.segment, check) if key.is_array else _below_value(sibling, key.segment, check)
-
-
-def below_any(checks: Sequence[tuple[Key, Check]]) -> Check | None:
-    """Returns the check of an object for a choice element: it looks at the properties present, not at all types."""
-    if len(checks) < 3:
-        return all_of(below(key, check) for key, check in checks)
-    table: Mapping[str, Check] = {key.name: below(key, check) for key, check in checks}
-
-    def check_present(owner: Any, scope: Scope) -> Findings | None:
-        result: Findings | None = None
-        for name in owner:
-            check = table.get(name)
-            if check is not None:
-                result = joined(result, check(owner, scope))
-        return result
-
-    return check_present
+    return described(check_object, emit)
 
 
-def _below_value(name: str, segment: str, check: Check) -> Check:
-    def look(owner: Any, scope: Scope) -> Findings | None:
-        value = owner.get(name)
-        if value is None:
-            return None
+def _by_key(parts: Sequence[Part]) -> Mapping[str, Check]:
+    checks: dict[str, list[Check]] = {}
+    for part in parts:
+        placed = part.check if part.segment is None else _below(part.segment, part.check)
+        checks.setdefault(str(part.key), []).append(placed)
+    return {key: check for key, listed in checks.items() if (check := all_of(listed))}
+
+
+def _below(segment: str, check: Check) -> Check:
+    def look(value: Any, scope: Scope) -> Findings | None:
         more = check(value, scope)
         return None if more is None else at(more, segment)
 
     return look
 
 
-def _below_items(name: str, segment: str, check: Check) -> Check:
-    def look(owner: Any, scope: Scope) -> Findings | None:
-        values = owner.get(name)
+def _requiring(required: Required) -> Check:
+    keys, missing = required
+
+    def check(value: Any, scope: Scope) -> Findings | None:
+        return missing(value, scope) if keys.isdisjoint(value) else None
+
+    return described(check, lambda source, value: source.refuse_if(source.has_none_of(keys, value)))
+
+
+def each_of(check: Check) -> Check:
+    """Returns the check of every item of an array; nulls and what is no array are left to R4's own check."""
+
+    def look(values: Any, scope: Scope) -> Findings | None:
         if type(values) is not list:
             return None
         result: Findings | None = None
         for index, value in enumerate(values):
             more = check(value, scope) if value is not None else None
             if more is not None:
-                result = joined(result, at(more, index, segment))
+                result = joined(result, at(more, index))
         return result
 
-    return look
+    def emit(source: Source, values: str) -> None:
+        item = source.variable("y")
+        loop, present = f"for {item} in {values} if type({values}) is list else ():", f"if {item} is not None:"
+        with source.block(loop), source.block(present):
+            source.check(check, item)
+
+    return described(look, emit)

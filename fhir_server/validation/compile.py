@@ -14,13 +14,15 @@ from fhir_server.validation.profile_compile import build_profile
 from fhir_server.validation.report import Findings
 from fhir_server.validation.rules.primitive import CHECKS
 from fhir_server.validation.site import Check, ProfileError, Scope, Site, deeper
+from fhir_server.validation.sure import Source, as_is, described, quickened, sure_of
 from fhir_server.validation.type_compile import build_type
 
 
 class Compiler:
     """Builds checks on demand and keeps them. Safe to use from several threads."""
 
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, *, is_quick: bool = True) -> None:
+        self._quicken = quickened if is_quick else as_is
         self.definitions = definitions
         self.terminology = LocalTerminology(definitions)
         self.problems: dict[str, None] = {}
@@ -35,7 +37,7 @@ class Compiler:
         Raises:
             KeyError: R4 has no such type.
         """
-        return self._types.get(type_) or self._built(type_, self._types, lambda: build_type(type_, self))
+        return self._types.get(type_) or self._built(type_, self._types, lambda: build_type(type_, self, self._quicken))
 
     def profile_check(self, url: str) -> Check | None:
         """Returns what a profile (`|version` is ignored) adds to the check of its type; None when it is not known.
@@ -50,7 +52,7 @@ class Compiler:
         structure = self.definitions.structure(plain)
         if structure is None:
             return None
-        return self._built(plain, self._profiles, lambda: build_profile(structure, self))
+        return self._built(plain, self._profiles, lambda: build_profile(structure, self, self._quicken))
 
     def report(self, site: Site, reason: str) -> None:
         """Notes a mistake in a definition of a loaded package; R4's own are as they are."""
@@ -90,4 +92,10 @@ def _one_step_deeper(name: str, finished: Mapping[str, Check]) -> Check:
     def check(value: Any, scope: Scope) -> Findings | None:
         return finished[name](value, deeper(scope))
 
-    return check
+    def sure(value: Any, scope: Scope) -> bool:
+        return sure_of(finished[name])(value, deeper(scope))
+
+    def emit(source: Source, value: str) -> None:
+        source.refuse_if(f"not {source.constant(sure)}({value}, s)")
+
+    return described(check, emit)

@@ -10,7 +10,9 @@ from fhir_server.definitions.registry import Constraint, Element
 from fhir_server.fhir.type_model import Property, TypeModel
 from fhir_server.validation.rules.fixed import build_fixed, build_least, build_length, build_most, build_pattern
 from fhir_server.validation.rules.invariant import build_invariants
-from fhir_server.validation.rules.reference import build_reference
+from fhir_server.validation.rules.limits import build_limits
+from fhir_server.validation.rules.presence import build_presence
+from fhir_server.validation.rules.reference_target import build_reference
 from fhir_server.validation.rules.types import build_type_profile
 from fhir_server.validation.site import Build, Check, Key, Site
 
@@ -20,8 +22,10 @@ FACETS: tuple[Callable[[Site, Build], Check | None], ...] = (
     build_length,
     build_least,
     build_most,
+    build_limits,
     build_reference,
     build_type_profile,
+    build_presence,
 )
 
 

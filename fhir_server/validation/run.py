@@ -16,10 +16,13 @@ from fhir_server.validation.site import MAX_DEPTH, Scope, TooDeep
 
 
 class Validator:
-    """Checks resources against one immutable set of definitions. Safe to use from several threads."""
+    """Checks resources against one immutable set of definitions. Safe to use from several threads.
 
-    def __init__(self, definitions: Definitions) -> None:
-        self._compiler = Compiler(definitions)
+    With `is_quick` false every check runs on every value, which finds the same and is the oracle of the quick forms.
+    """
+
+    def __init__(self, definitions: Definitions, *, is_quick: bool = True) -> None:
+        self._compiler = Compiler(definitions, is_quick=is_quick)
         self._known = definitions.model.resources
 
     def compile_all(self, types: Iterable[str] = ()) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from fhir_server.definitions.registry import Definitions, Element
+from fhir_server.definitions.registry import Definitions, Element, StructureDefinition
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology import LocalTerminology
 from fhir_server.validation.policy import SERVER, Policy, Resolve, nowhere
@@ -19,7 +19,8 @@ class Scope(NamedTuple):
 
     `bundle` finds the resources of the Bundle around, by fullUrl and by `Type/id`; empty outside one. `depth` counts the
     recursive steps so far; `use_meta` says whether the profiles in `meta.profile` count. `resolve` finds what references
-    name outside the resource and its Bundle.
+    name outside the resource and its Bundle. `full_url` is that of the Bundle entry around, empty outside one. `memo` is
+    what rules have worked out during this run; one for the whole run, so that ids of objects are safe keys.
     """
 
     resource: JsonObject
@@ -29,6 +30,8 @@ class Scope(NamedTuple):
     use_meta: bool = True
     policy: Policy = SERVER
     resolve: Resolve = nowhere
+    full_url: str = ""
+    memo: dict[Any, Any] = {}  # noqa: RUF012 - never written: `scope_of` gives every run its own
 
 
 Check: TypeAlias = Callable[[Any, Scope], Findings | None]
@@ -86,6 +89,11 @@ class Site:
     def place(self) -> str:
         """The element id, as definitions and sentences name it."""
         return self.element.id
+
+
+def is_profile(structure: StructureDefinition) -> bool:
+    """Tells whether a definition adds to R4's own of its type, whatever it says of its derivation."""
+    return structure.url != f"http://hl7.org/fhir/StructureDefinition/{structure.type}"
 
 
 class ProfileError(ValueError):

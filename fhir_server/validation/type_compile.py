@@ -1,11 +1,12 @@
 """R4's own types: what an object of a type may hold, https://hl7.org/fhir/R4/datatypes.html."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from fhir_server.definitions.registry import Element
 from fhir_server.validation.checks import all_of
 from fhir_server.validation.facets import key_of, own_constraints, value_checks
-from fhir_server.validation.remembered import REMEMBERED, remembering
+from fhir_server.validation.report import Findings
 from fhir_server.validation.rules.binding import build_binding, build_code
 from fhir_server.validation.rules.bundle import check_bundle
 from fhir_server.validation.rules.contained import check_contained
@@ -17,11 +18,14 @@ from fhir_server.validation.rules.reference import build_reference_rules
 from fhir_server.validation.rules.resource import build_inner_resource
 from fhir_server.validation.rules.structure import Field, Needed, Shape, array_of, build_choice, build_object, or_null
 from fhir_server.validation.rules.types import ANY_RESOURCE
-from fhir_server.validation.site import Build, Check, Key, Site
+from fhir_server.validation.site import Build, Check, Key, Scope, Site
+from fhir_server.validation.sure import Source, as_is, described, unsure
 
 
-def build_type(type_: str, build: Build) -> Check:
+def build_type(type_: str, build: Build, quicken: Callable[[Check], Check]) -> Check:
     """Returns the check of an object of a complex type, a resource type or a backbone path.
+
+    `quicken` is applied to the check of a resource's properties.
 
     Raises:
         KeyError: R4 has no such type.
@@ -33,10 +37,13 @@ def build_type(type_: str, build: Build) -> Check:
         fields.update(_fields(type_, key, elements[_element_name(key)], build))
     is_resource = type_ in build.definitions.model.resources
     if is_resource:
-        fields["resourceType"] = (check_string, "resourceType")
+        fields["resourceType"] = Field(check_string, "resourceType")
     choices = _choices(keys)
-    rules = [*_rules(type_, choices, build), *(build_choice(name, names) for name, names in choices.items())]
-    return build_object(Shape(type_, fields, list(_needed(keys, elements)), rules, is_resource=is_resource))
+    needed = list(_needed(keys, elements))
+    others = sum(not any(one.keys & names for names in choices.values()) for one in needed) + is_resource
+    single = [build_choice(name, names, others) for name, names in choices.items()]
+    shape = Shape(type_, fields, needed, [*_rules(type_, choices, build), *single], is_resource=is_resource)
+    return build_object(shape, quicken if is_resource else as_is)
 
 
 def _elements(type_: str, build: Build) -> Mapping[str, Element]:
@@ -53,34 +60,52 @@ def _element_name(key: Key) -> str:
 
 def _fields(type_: str, key: Key, element: Element, build: Build) -> Iterator[tuple[str, Field]]:
     check = _value_check(type_, key, Site(element, key.type, None, type_), build)
-    yield key.name, (array_of(check) if key.is_array else check, key.segment)
+    yield key.name, _field(check, key)
     if key.sibling:
         sibling = build.type_check("Element")
-        yield key.sibling, (array_of(or_null(sibling)) if key.is_array else sibling, key.segment)
+        yield key.sibling, _field(or_null(sibling) if key.is_array else sibling, key)
+
+
+def _field(check: Check, key: Key) -> Field:
+    return Field(array_of(check) if key.is_array else check, key.segment)
 
 
 def _value_check(type_: str, key: Key, site: Site, build: Build) -> Check:
     if key.type in ANY_RESOURCE:
-        return build_inner_resource(build, is_contained=key.name == "contained")
+        return unsure(build_inner_resource(build, is_contained=key.name == "contained"))
     if key.type in CHECKS:
         check = build_code(site, build)
         first = [check] if check else [CHECKS[key.type], build_binding(site, build)]
     elif key.type == "Extension":
         first = [_extension(type_, key.name, build)]
     else:
-        first = [_complex(site, build)]
+        first = [build.type_check(site.type), build_binding(site, build)]
     known = own_constraints(key.type, build)
     return all_of([*first, *value_checks(site, known, build)]) or CHECKS["string"]
 
 
-def _complex(site: Site, build: Build) -> Check | None:
-    check = all_of([build.type_check(site.type), build_binding(site, build)])
-    return remembering(check) if check and site.type in REMEMBERED else check
-
-
 def _extension(type_: str, name: str, build: Build) -> Check:
+    """Returns the check of an extension; quickly, its content and its definition are looked at one after the other."""
     content = build.type_check("Extension")
-    return build_extension(content, build, is_modifier=name == "modifierExtension", is_nested=type_ == "Extension")
+    place = {"is_modifier": name == "modifierExtension", "is_nested": type_ == "Extension"}
+    definition = build_extension(_nothing, build, **place)
+
+    def emit(source: Source, value: str) -> None:
+        source.check(content, value)
+        source.check(definition, value)
+
+    return described(build_extension(content, build, **place), emit)
+
+
+def _nothing(_value: Any, _scope: Scope) -> Findings | None:
+    return None
+
+
+def _ext_1(keys: frozenset[str]) -> Check:
+    def emit(source: Source, value: str) -> None:
+        source.refuse_if(f"('extension' in {value}) != {source.constant(keys)}.isdisjoint({value})")
+
+    return described(build_ext_1(keys), emit)
 
 
 def _needed(keys: Sequence[Key], elements: Mapping[str, Element]) -> Iterator[Needed]:
@@ -106,7 +131,7 @@ def _rules(type_: str, choices: Mapping[str, frozenset[str]], build: Build) -> I
     if type_ == "Bundle":
         yield check_bundle
     if type_ == "Extension":
-        yield build_ext_1(choices["value"])
+        yield _ext_1(choices["value"])
     if type_ == "Reference":
         yield build_reference_rules(model.resources)
     yield from (rule(build) for rule in OWN_RULES.get(type_, ()))

@@ -10,16 +10,17 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from fhir_server.errors import FhirError, TooLarge
+from fhir_server.fhir import json_codec, xml_codec
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.dispatch import dispatch, refusal
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
-from fhir_server.web.negotiation import JSON, check_accept, check_content_type
+from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_sent, format_wanted
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,13 +28,24 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX = "/fhir"
-_CONTENT_TYPE = (b"content-type", f"{JSON}; charset=utf-8".encode())
+_CONTENT_TYPES = {name: (b"content-type", f"{media}; charset=utf-8".encode()) for name, media in MEDIA_TYPES.items()}
+_VARY = (b"vary", b"Accept")
 _FORMATTING = ("_format", "_pretty")
 _NONE: dict[str, str] = {}
 _READING = frozenset({"GET", "HEAD", "DELETE"})
 """Verbs whose body, if any, means nothing."""
 
 _LOG = logging.getLogger(__name__)
+
+
+class _Style(NamedTuple):
+    """How the client wants its answer written."""
+
+    format: Format = "json"
+    pretty: bool = False
+
+
+_PLAIN = _Style()
 
 
 class InternalError(FhirError):
@@ -44,22 +56,44 @@ def fhir_endpoint(parts: Parts) -> AsgiApp:
     """Returns the ASGI application that answers everything below `/fhir`."""
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        request = _head_of(parts, scope)
-        pretty = False
+        request, style = _head_of(parts, scope), _PLAIN
         try:
-            formatting = {k: v for k, v in request.query if k in _FORMATTING} if request.query else _NONE
-            pretty = formatting.get("_pretty") == "true"
-            check_accept(request.header("accept"), formatting.get("_format"))
+            style = _style_of(request)
             if request.method not in _READING or request.query or request.path[-1:] == ("",):
                 request = await _whole(parts, request, receive)
-            response = await dispatch(parts, request)
+            response = _written(parts, await dispatch(parts, request), style)
         except FhirError as error:
-            response = refusal(request, error)
+            response = _written(parts, refusal(request, error), style)
         except Exception as error:  # noqa: BLE001  the one place where anything unforeseen ends
-            response = refusal(request, _traced(request, error))
-        await _answer(request, response, send, pretty=pretty)
+            response = _written(parts, refusal(request, _traced(request, error)), style)
+        await _answer(request, response, send, style)
 
     return endpoint
+
+
+def _style_of(request: FhirRequest) -> _Style:
+    """Returns the wanted style.
+
+    Raises:
+        NotAcceptable: a format that is not written here.
+    """
+    asked = {k: v for k, v in request.query if k in _FORMATTING} if request.query else _NONE
+    wanted = format_wanted(request.headers.get("accept"), asked.get("_format"))
+    return _PLAIN if wanted == "json" and not asked else _Style(wanted, asked.get("_pretty") == "true")
+
+
+def _written(parts: Parts, response: FhirResponse, style: _Style) -> FhirResponse:
+    """Returns the response with its body in the wanted style.
+
+    Raises:
+        NotAcceptable: the resource has no form in XML; an OperationOutcome always has one.
+    """
+    if style is _PLAIN or not response.body:
+        return response
+    if style.format == "json":
+        return response._replace(body=msgspec.json.format(response.body, indent=2)) if style.pretty else response
+    resource = json_codec.decode(response.body)
+    return response._replace(body=xml_codec.encode(resource, parts.definitions.model, pretty=style.pretty))
 
 
 def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
@@ -85,9 +119,16 @@ async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRe
     query = tuple(p for p in request.query if p[0] not in _FORMATTING)
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
     body = b"" if request.method in _READING else await _body(parts, request, receive)
-    if body:
-        check_content_type(request.header("content-type"), is_search=path[-1:] == ("_search",))
-    return request._replace(path=path, query=query, body=body)
+    request = request._replace(path=path, query=query, body=body)
+    if not body:
+        return request
+    sent = format_sent(request.header("content-type"), is_search=path[-1:] == ("_search",))
+    if sent == "form":
+        return request
+    if sent == "json":
+        return request._replace(source=body)
+    resource, findings = xml_codec.read(body, parts.definitions.model)
+    return request._replace(body=json_codec.encode(resource), source=body, findings=findings)
 
 
 async def _body(parts: Parts, request: FhirRequest, receive: Receive) -> bytes:
@@ -116,14 +157,13 @@ def _traced(request: FhirRequest, error: Exception) -> InternalError:
     return InternalError.of("rest.internal", trace=trace)
 
 
-async def _answer(request: FhirRequest, response: FhirResponse, send: Send, *, pretty: bool) -> None:
+async def _answer(request: FhirRequest, response: FhirResponse, send: Send, style: _Style) -> None:
     body = response.body
-    if pretty and body:
-        body = msgspec.json.format(body, indent=2)
     headers = _headers_of(request, response)
     headers.append((b"content-length", b"%d" % len(body)))
+    headers.append(_VARY)
     if body:
-        headers.append(_CONTENT_TYPE)
+        headers.append(_CONTENT_TYPES[style.format])
     if request.method == "HEAD" or response.status in (204, 304):
         body = b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

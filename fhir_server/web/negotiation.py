@@ -1,42 +1,114 @@
 """Which format a client sends and wants, https://hl7.org/fhir/R4/http.html#mime-type."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from fhir_server.errors import NotAcceptable, UnsupportedMedia
 
-JSON = "application/fhir+json"
+Format = Literal["json", "xml"]
+
 FORM = "application/x-www-form-urlencoded"
-_READ = frozenset({"application/fhir+json", "application/json", "text/json", ""})
-_WRITTEN = frozenset({"application/fhir+json", "application/json", "text/json", "json", "*/*", "application/*", ""})
+FORMATS: Mapping[str, Format] = {
+    "application/fhir+json": "json",
+    "application/fhir+xml": "xml",
+    "application/json": "json",
+    "application/xml": "xml",
+    "text/json": "json",
+    "text/xml": "xml",
+}
+"""Media types of FHIR content; the first two are FHIR's own."""
+MEDIA_TYPES: Mapping[Format, str] = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
+
+_SHORT: Mapping[str, Format] = {"json": "json", "xml": "xml"}
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", ""})
 
 
-def check_content_type(content_type: str | None, *, is_search: bool) -> None:
-    """Accepts FHIR JSON bodies, and form fields for `_search`.
+class _Range(NamedTuple):
+    """One range of an Accept header: `application/*` with its weight from 0 to 1."""
+
+    media: str
+    weight: float
+
+    def precision(self, media: str) -> int:
+        """Returns how closely the range names a media type: 3 exactly, 2 its kind, 1 anything, 0 not at all."""
+        if self.media == media:
+            return 3
+        if self.media == media.partition("/")[0] + "/*":
+            return 2
+        return int(self.media == "*/*")
+
+
+def format_sent(content_type: str | None, *, is_search: bool) -> Format | Literal["form"]:
+    """Returns the format of a body: FHIR JSON (also when nothing is said), FHIR XML, or form fields for `_search`.
 
     Raises:
-        UnsupportedMedia: anything else.
+        UnsupportedMedia: anything else, or another charset than UTF-8.
     """
-    media = _bare(content_type)
-    if media not in _READ and not (is_search and media == FORM):
+    media, parameters = _split(content_type or "")
+    charset = parameters.get("charset", "").lower()
+    if is_search and media == FORM:
+        return "form"
+    if media and media not in FORMATS:
         raise UnsupportedMedia.of("rest.media-unsupported", "Content-Type", found=media)
+    if charset not in _CHARSETS:
+        raise UnsupportedMedia.of("rest.charset-unsupported", "Content-Type", found=charset)
+    return FORMATS.get(media, "json")
 
 
-def check_accept(accept: str | None, format_: str | None) -> None:
-    """Accepts clients that can read FHIR JSON; `_format` wins over Accept.
+def format_wanted(accept: str | None, format_: str | None) -> Format:
+    """Returns the format to answer in: what `_format` says, else the one that Accept weighs most, JSON among equals.
 
     Raises:
         NotAcceptable: only other formats are asked for.
     """
-    asked = accept if format_ is None else format_
-    if asked is not None and not _can_be_json(asked, is_list=format_ is None):
-        name = "Accept" if format_ is None else "_format"
+    found = _accepted(accept) if format_ is None else _by_name(format_)
+    if found is None:
+        name, asked = ("Accept", accept) if format_ is None else ("_format", format_)
         raise NotAcceptable.of("rest.format-unsupported", name, found=asked)
+    return found
+
+
+def _by_name(format_: str) -> Format | None:
+    # In a query string the plus of `application/fhir+xml` is read as a space unless it was encoded
+    media = _split(format_)[0].replace(" ", "+")
+    return _SHORT.get(media) or FORMATS.get(media) or _accepted(media)
 
 
 @lru_cache(maxsize=256)
-def _can_be_json(asked: str, *, is_list: bool) -> bool:
-    return any(_bare(a) in _WRITTEN for a in (asked.split(",") if is_list else [asked]))
+def _accepted(accept: str | None) -> Format | None:
+    """Returns the format that an Accept header weighs most, or None when it accepts neither."""
+    if accept is None or not accept.strip():
+        return "json"
+    ranges = [_range_of(text) for text in accept.split(",")]
+    if any(r.media == "text/html" for r in ranges):  # a browser, which lists XML for its pages
+        return "json"
+    weights = {format_: _weight(ranges, _names_of(format_)) for format_ in MEDIA_TYPES}
+    best = max(weights, key=weights.__getitem__)
+    return best if weights[best] > 0 else None
 
 
-def _bare(media: str | None) -> str:
-    return (media or "").partition(";")[0].strip().lower().replace(" ", "+")
+def _names_of(format_: Format) -> Sequence[str]:
+    return (format_, *(media for media, named in FORMATS.items() if named == format_))
+
+
+def _weight(ranges: Iterable[_Range], names: Sequence[str]) -> float:
+    """Returns the weight of a format: what the ranges say that name it most closely."""
+    precision, weight = max((r.precision(name), r.weight) for r in ranges for name in names)
+    return weight if precision else 0.0
+
+
+def _range_of(text: str) -> _Range:
+    media, parameters = _split(text)
+    try:
+        weight = float(parameters.get("q", "1"))
+    except ValueError:
+        weight = 0.0
+    return _Range(media.replace(" ", "+"), weight if 0 <= weight <= 1 else 0.0)
+
+
+def _split(text: str) -> tuple[str, Mapping[str, str]]:
+    """Splits a media type into its name in lower case and its parameters."""
+    media, *rest = text.split(";")
+    pairs = (part.partition("=") for part in rest)
+    return media.strip().lower(), {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}

@@ -7,7 +7,7 @@ import pytest
 
 from fhir_server.errors import StoreUnavailable
 from fhir_server.search.query import KeyIs, Query
-from fhir_server.store.contract import AlreadyThere, LostRace
+from fhir_server.store.contract import AlreadyThere, LostRace, Past
 from tests.support.stores import NOW, TYPE, delete, entries, found, key, later, put, read
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +18,8 @@ IDENTIFIED = KeyIs("identifier", "42")
 
 async def history(store, of):
     async with store.snapshot() as snapshot:
-        return [(one.version, one.method, one.body) async for one in snapshot.history(of)]
+        page = await snapshot.history(Past(of, count=1000))
+        return [(one.version, one.method, one.body) for one in page.matches]
 
 
 async def test_create_returns_and_keeps_the_first_version(store):

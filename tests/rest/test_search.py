@@ -3,7 +3,7 @@
 import pytest
 
 from fhir_server.fhir.json_codec import decode
-from support.rest import ids_of, keys_of, links_of
+from support.rest import RestServer, ids_of, keys_of, links_of
 
 SUBJECT = {"reference": "Patient/p1"}
 LOINC = "http://loinc.org"
@@ -151,3 +151,51 @@ def test_search_by_post_reads_the_form(filled):
 def test_deleted_resources_are_not_found(filled):
     filled.send("DELETE", "Patient/p1")
     assert ids_of(filled.get("Patient?name=王")) == ["p2"]
+
+
+def test_an_iterating_include_goes_on_from_what_it_included(lenient_server):
+    server = lenient_server
+    for n in (1, 2, 3, 4):
+        part_of = {"partOf": {"reference": f"Organization/g{n + 1}"}} if n < 4 else {}
+        server.put({"resourceType": "Organization", "id": f"g{n}", "name": f"机构{n}", **part_of})
+    server.put({"resourceType": "Patient", "id": "p", "managingOrganization": {"reference": "Organization/g1"}})
+    once = server.get("Patient?_id=p&_include=Patient:organization")
+    through = "Patient?_id=p&_include=Patient:organization&_include:iterate=Organization:partof"
+    assert (ids_of(once, "include"), ids_of(server.get(through), "include")) == (["g1"], ["g1", "g2", "g3", "g4"])
+
+
+def test_an_iterating_include_of_a_circle_ends(lenient_server):
+    server = lenient_server
+    for one, other in (("a", "b"), ("b", "a")):
+        server.put({"resourceType": "Organization", "id": one, "name": one})
+        server.put({"resourceType": "Organization", "id": other, "name": other})
+        server.put(
+            {"resourceType": "Organization", "id": one, "name": one, "partOf": {"reference": f"Organization/{other}"}}
+        )
+    server.put({"resourceType": "Organization", "id": "b", "name": "b", "partOf": {"reference": "Organization/a"}})
+    server.put({"resourceType": "Organization", "id": "a", "name": "a", "partOf": {"reference": "Organization/b"}})
+    assert ids_of(server.get("Organization?_id=a&_include:iterate=Organization:partof"), "include") == ["b"]
+
+
+def test_wildcards_include_every_reference_and_every_referrer(filled):
+    filled.put({"resourceType": "Group", "id": "g", "type": "person", "actual": True, "member": [{"entity": SUBJECT}]})
+    assert ids_of(filled.get("Observation?_id=o1&_include=*"), "include") == ["p1"]
+    assert ids_of(filled.get("Observation?_id=o1&_include=Observation:*"), "include") == ["p1"]
+    assert sorted(ids_of(filled.get("Patient?_id=p1&_revinclude=*"), "include")) == ["g", "o1", "o2", "o3"]
+
+
+def test_chains_and_has_search_through_other_resources(filled):
+    assert ids_of(filled.get("Observation?patient.name=王秀&_sort=date")) == ["o1", "o2", "o3"]
+    assert ids_of(filled.get("Observation?subject:Patient.name=李")) == []
+    assert ids_of(filled.get("Patient?_has:Observation:patient:value-quantity=gt149")) == ["p1"]
+    assert ids_of(filled.get("Patient?_has:Observation:patient:value-quantity=gt151")) == []
+
+
+def test_more_includes_than_the_limit_are_refused_not_cut():
+    server = RestServer(max_included=2, validation="off")
+    server.put({"resourceType": "Patient", "id": "p"})
+    for n in range(3):
+        server.put({"resourceType": "Observation", "id": f"o{n}", "subject": {"reference": "Patient/p"}})
+    answer = server.get("Patient?_revinclude=Observation:subject")
+    assert (answer.status_code, keys_of(answer)) == (400, ["search.include-too-many"])
+    server.close()

@@ -13,6 +13,7 @@ import httpx
 from fhir_server.app import build_parts, open_store_of
 from fhir_server.fhir.json_codec import decode, encode
 from fhir_server.interactions.context import Parts
+from fhir_server.operations.live_definitions import with_live_definitions
 from fhir_server.settings import Settings
 from fhir_server.web.application import web_application
 
@@ -55,8 +56,9 @@ class RestServer:
         self.loop = asyncio.new_event_loop()
         self.clock = FrozenClock()
         chosen = Settings(store="sqlite:///:memory:", **settings)
-        self.parts = replace(
-            _compiled(), settings=chosen, store=open_store_of(chosen.store), clock=self.clock, ids=CountedIds()
+        store = open_store_of(chosen.store)
+        self.parts = with_live_definitions(
+            replace(_compiled(), settings=chosen, store=store, clock=self.clock, ids=CountedIds())
         )
         transport = httpx.ASGITransport(app=web_application(self.parts))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://test/fhir")

@@ -7,18 +7,36 @@ from fhir_server.fhirpath.functions import (
     boundaries,
     clock,
     combining,
+    components,
     conversion,
     existence,
     fhir,
     filtering,
     maths,
+    regular,
     strings,
     subsetting,
     tree,
+    variables,
 )
 from fhir_server.fhirpath.functions.signature import Function
 
-_FAMILIES = (existence, filtering, subsetting, combining, conversion, strings, maths, tree, clock, boundaries, fhir)
+_FAMILIES = (
+    existence,
+    filtering,
+    subsetting,
+    combining,
+    conversion,
+    strings,
+    regular,
+    maths,
+    tree,
+    clock,
+    components,
+    boundaries,
+    variables,
+    fhir,
+)
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
     {k: f for family in _FAMILIES for k, f in family.FUNCTIONS.items()}

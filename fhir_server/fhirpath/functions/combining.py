@@ -10,8 +10,9 @@ def _union(scope: Scope, focus: Collection, other: Collection) -> Collection:
     return union(focus, other, scope.environment.units)
 
 
-def _combine(scope: Scope, focus: Collection, other: Collection) -> Collection:
+def _combine(scope: Scope, focus: Collection, other: Collection, keep: Collection | None = None) -> Collection:
+    """The items of both in order, whether or not `preserveOrder` of FHIRPath 3.0 asks for it."""
     return [*focus, *other]
 
 
-FUNCTIONS = {"union": Function(_union, 1, 1), "combine": Function(_combine, 1, 1)}
+FUNCTIONS = {"union": Function(_union, 1, 1), "combine": Function(_combine, 1, 2)}

@@ -8,15 +8,15 @@ from fhir_server.fhirpath.environment import Scope
 from fhir_server.fhirpath.functions.signature import Function
 from fhir_server.fhirpath.nodes import Collection, literal
 from fhir_server.fhirpath.operators import boolean, in_bounds
-from fhir_server.fhirpath.quantity import Quantity, is_comparable
+from fhir_server.fhirpath.quantity import Quantity, is_comparable, multiply
 from fhir_server.fhirpath.singletons import text_of, value_of
 from fhir_server.fhirpath.syntax import Value
 from fhir_server.fhirpath.temporal import DATE, DATE_TIME, Temporal, as_kind, parse_date, parse_time
-from fhir_server.fhirpath.units import CALENDAR
+from fhir_server.fhirpath.units import CALENDAR, Units
 
-_INTEGER = re.compile(r"[+-]?\d+")
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
-_QUANTITY = re.compile(r"(?P<value>[+-]?\d+(?:\.\d+)?)\s*(?:'(?P<unit>[^']+)'|(?P<time>[a-zA-Z]+))?")
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_QUANTITY = re.compile(r"(?P<value>[+-]?\d+(?:\.\d+)?)\s*(?:'(?P<unit>[^']+)'|(?P<time>[a-zA-Z]+))?", re.ASCII)
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
 
@@ -132,7 +132,16 @@ def _quantity_in(scope: Scope, focus: Collection, unit: Collection | None) -> Qu
     wanted = None if unit is None else text_of(unit, "toQuantity()")
     if result is None or wanted is None:
         return result
-    return result if is_comparable(result, Quantity(Decimal(1), wanted), scope.environment.units) else None
+    return in_unit(result, CALENDAR.get(wanted, wanted), scope.environment.units)
+
+
+def in_unit(value: Quantity, unit: str, units: Units) -> Quantity | None:
+    """Returns the same amount in another unit, `5 'mg'` in `g` as `0.005 'g'`; None when they are not comparable."""
+    one = Quantity(Decimal(1), unit)
+    if value.unit == unit or not is_comparable(value, one, units):
+        return value if value.unit == unit else None
+    ratio = multiply(value, one, units, exponent=-1)
+    return None if ratio is None else Quantity(ratio.value, unit)
 
 
 def _to_quantity(scope: Scope, focus: Collection, unit: Collection | None = None) -> Collection:

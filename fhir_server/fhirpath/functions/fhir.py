@@ -1,5 +1,6 @@
 """The functions that FHIR adds, https://hl7.org/fhir/R4/fhirpath.html#functions."""
 
+from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath.environment import Scope
 from fhir_server.fhirpath.errors import EvaluationError
@@ -8,7 +9,7 @@ from fhir_server.fhirpath.narrative import is_narrative
 from fhir_server.fhirpath.nodes import Collection, Node, atom, literal, members
 from fhir_server.fhirpath.operators import boolean
 from fhir_server.fhirpath.references import find_target, reference_text, target_type
-from fhir_server.fhirpath.singletons import text_of, value_of
+from fhir_server.fhirpath.singletons import one, text_of, value_of
 
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -35,18 +36,21 @@ def _get_value(scope: Scope, focus: Collection) -> Collection:
     return [] if value is None else [literal(value)]
 
 
-def _root(scope: Scope) -> Node | None:
-    found = scope.environment.variables.get("rootResource") or scope.environment.variables.get("resource")
-    return found[0] if found else None
+def _target(text: str, scope: Scope) -> JsonObject | None:
+    """Looks in %resource, then in %rootResource, then outside."""
+    for name in ("resource", "rootResource"):
+        for around in scope.environment.variables.get(name, ()):
+            found = find_target(text, around.value, None) if type(around.value) is dict else None
+            if found is not None:
+                return found
+    return scope.environment.resolve(text) if scope.environment.resolve else None
 
 
 def _resolve(scope: Scope, focus: Collection) -> Collection:
-    root = _root(scope)
-    resource = root.value if root is not None and type(root.value) is dict else None
     found: Collection = []
     for node in focus:
         text = reference_text(node.value)
-        target = find_target(text, resource, scope.environment.resolve) if text else None
+        target = _target(text, scope) if text else None
         type_ = target_type(node.value) if target is None and scope.environment.assume_types else None
         if type_ in scope.environment.model.resources:
             target = {"resourceType": type_}
@@ -78,6 +82,28 @@ def _is_core_type(node: Node, profile: str, model: TypeModel) -> bool | None:
     return model.is_a(node.type, name) if name in model.properties and name != profile else None
 
 
+def _codings(node: Node) -> list[JsonObject]:
+    """The codings of a Coding or CodeableConcept; none of anything else."""
+    if type(node.value) is not dict:
+        return []
+    inner = node.value.get("coding") if node.type == "CodeableConcept" or "coding" in node.value else [node.value]
+    return [c for c in inner if type(c) is dict] if isinstance(inner, list) else []
+
+
+def _subsuming(name: str, *, swapped: bool) -> Function:
+    """https://hl7.org/fhir/R4/fhirpath.html#functions: any coding of the one against any of the other."""
+
+    def call(scope: Scope, focus: Collection, other: Collection) -> Collection:
+        a, b, test = one(focus, name), one(other, name), scope.environment.subsumes
+        if a is None or b is None or test is None:
+            return []
+        pairs = [(x, y) for x in _codings(a) for y in _codings(b)]
+        found = {test(y, x) if swapped else test(x, y) for x, y in pairs}
+        return boolean(True if True in found else None if None in found or not found else False)
+
+    return Function(call, 1, 1)
+
+
 def _html_checks(scope: Scope, focus: Collection) -> Collection:
     value = value_of(focus, "htmlChecks()")
     return [] if value is None else boolean(isinstance(value, str) and is_narrative(value))
@@ -104,6 +130,8 @@ FUNCTIONS = {
     "getValue": Function(_get_value),
     "resolve": Function(_resolve),
     "memberOf": Function(_member_of, 1, 1),
+    "subsumes": _subsuming("subsumes()", swapped=False),
+    "subsumedBy": _subsuming("subsumedBy()", swapped=True),
     "conformsTo": Function(_conforms_to, 1, 1),
     "htmlChecks": Function(_html_checks),
     "htmlChecks2": Function(_html_checks),

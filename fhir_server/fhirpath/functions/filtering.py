@@ -20,7 +20,7 @@ MAX_ITEMS = 20_000
 def each(scope: Scope, focus: Collection) -> Iterator[Scope]:
     """Yields the scope of every item: `$this` is the item, `$index` its 0-based place."""
     for index, node in enumerate(focus):
-        yield Scope(scope.environment, [node], index, scope.total)
+        yield Scope(scope.environment, [node], index, scope.total, scope.defined)
 
 
 def where(scope: Scope, focus: Collection, criteria: Closure) -> Collection:
@@ -29,7 +29,14 @@ def where(scope: Scope, focus: Collection, criteria: Closure) -> Collection:
 
 
 def _select(scope: Scope, focus: Collection, projection: Closure) -> Collection:
-    return [node for inner in each(scope, focus) for node in projection(inner)]
+    budget = scope.environment.budget
+    if budget is None:
+        return [node for inner in each(scope, focus) for node in projection(inner)]
+    found: Collection = []
+    for inner in each(scope, focus):
+        found += projection(inner)
+        budget.check(len(found))
+    return found
 
 
 def _repeat(scope: Scope, focus: Collection, projection: Closure) -> Collection:
@@ -79,13 +86,23 @@ def _iif(scope: Scope, focus: Collection, test: Closure, then: Closure, otherwis
     return otherwise(inner) if otherwise else []
 
 
+def _coalesce(scope: Scope, focus: Collection, *choices: Closure) -> Collection:
+    """The first choice that is not empty, http://hl7.org/fhirpath/#coalescevalue--collection----collection (3.0)."""
+    one(focus, "coalesce()")
+    inner = replace(scope, this=focus)
+    return next(filter(None, (choice(inner) for choice in choices)), [])
+
+
 def sort(scope: Scope, focus: Collection, keys: list[tuple[Closure, bool]]) -> Collection:
     """Returns the items in order of their keys, each with whether it descends; empty keys come first.
 
     http://hl7.org/fhirpath/2024Sep/#sort-trial-use, with `-key` for descending.
     """
+    budget = scope.environment.budget
 
     def compare(a: tuple[Node, list[Value | None]], b: tuple[Node, list[Value | None]]) -> int:
+        if budget is not None:
+            budget.check(0)
         for x, y, (_, descends) in zip(a[1], b[1], keys, strict=True):
             if x is None or y is None:
                 order = (y is None) - (x is None)
@@ -106,4 +123,5 @@ FUNCTIONS = {
     "repeatAll": Function(_repeat_all, 1, 1, lazy=True),
     "aggregate": Function(_aggregate, 1, 2, lazy=True),
     "iif": Function(_iif, 2, 3, lazy=True),
+    "coalesce": Function(_coalesce, 1, 20, lazy=True),
 }

@@ -6,18 +6,17 @@ import html
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from fhir_server.fhirpath.environment import Closure, Scope
-from fhir_server.fhirpath.errors import EvaluationError, too_costly
+from fhir_server.fhirpath.errors import too_costly
 from fhir_server.fhirpath.functions.signature import Function
 from fhir_server.fhirpath.nodes import Collection, literal
-from fhir_server.fhirpath.operators import in_bounds
+from fhir_server.fhirpath.operators import MAX_TEXT, in_bounds
 from fhir_server.fhirpath.singletons import integer_of, text_of
 from fhir_server.fhirpath.syntax import Value
 
-MAX_PATTERN = 2_000
-"""Characters of a regular expression."""
+_JSON_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[\"\\/bfnrt])")
+_JSON_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/"}
 
 
 def _on_texts(name: str, count: int, compute: Callable[..., Value | None]) -> Function:
@@ -31,21 +30,6 @@ def _on_texts(name: str, count: int, compute: Callable[..., Value | None]) -> Fu
         return [] if result is None or in_bounds(result) is None else [literal(result)]
 
     return Function(call, count, count)
-
-
-@lru_cache(512)
-def pattern(text: str) -> re.Pattern[str]:
-    """Returns the compiled regular expression; the dot matches line ends too.
-
-    Raises:
-        EvaluationError: not a regular expression, or longer than `MAX_PATTERN`.
-    """
-    if len(text) > MAX_PATTERN:
-        raise too_costly("a regular expression", MAX_PATTERN, "characters")
-    try:
-        return re.compile(text, re.DOTALL)
-    except re.error as error:
-        raise EvaluationError("fhirpath.pattern", pattern=repr(text), reason=str(error)) from None
 
 
 def substring(text: str, start: int, length: int | None = None) -> str | None:
@@ -64,23 +48,15 @@ def _substring(scope: Scope, focus: Collection, start: Collection, length: Colle
     return [] if part is None else [literal(part)]
 
 
-def replacement(text: str) -> str:
-    r"""Returns a replacement in Python's syntax: `$1` and `${name}` become `\g<1>` and `\g<name>`."""
-    return re.sub(r"\$(?:(\d+)|\{(\w+)\})", lambda m: rf"\g<{m[1] or m[2]}>", text.replace("\\", "\\\\"))
-
-
-def replace_matches(text: str, expression: str, by: str) -> str:
-    r"""Returns the text with every match of a regular expression replaced; `$1` and `${name}` are groups.
+def replaced(text: str, wanted: str, by: str) -> str:
+    """Returns the text with every `wanted` replaced; the size is known before it is built.
 
     Raises:
-        EvaluationError: not a regular expression, or a group that it does not have.
+        EvaluationError: the result would be longer than an expression may build.
     """
-    if not expression:
-        return text
-    try:
-        return pattern(expression).sub(replacement(by), text)
-    except (re.error, IndexError) as error:
-        raise EvaluationError("fhirpath.pattern", pattern=repr(by), reason=str(error)) from None
+    if len(text) + text.count(wanted) * (len(by) - len(wanted)) > MAX_TEXT:
+        raise too_costly("a text", MAX_TEXT, "characters")
+    return text.replace(wanted, by)
 
 
 def _to_chars(scope: Scope, focus: Collection) -> Collection:
@@ -137,12 +113,13 @@ def _escape(text: str, form: str) -> str | None:
 
 
 def _unescape(text: str, form: str) -> str | None:
-    if form == "html":
-        return html.unescape(text)
-    try:
-        return str(json.loads(f'"{text}"')) if form == "json" else None
-    except ValueError:
-        return None
+    match form:
+        case "html":
+            return html.unescape(text)
+        case "json":
+            units = _JSON_ESCAPE.sub(lambda m: _JSON_ESCAPES.get(m[1]) or chr(int(m[1][1:], 16)), text)
+            return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return None
 
 
 FUNCTIONS = {
@@ -154,10 +131,7 @@ FUNCTIONS = {
     "contains": _on_texts("contains()", 1, str.__contains__),
     "upper": _on_texts("upper()", 0, str.upper),
     "lower": _on_texts("lower()", 0, str.lower),
-    "replace": _on_texts("replace()", 2, str.replace),
-    "matches": _on_texts("matches()", 1, lambda t, p: pattern(p).search(t) is not None),
-    "matchesFull": _on_texts("matchesFull()", 1, lambda t, p: pattern(p).fullmatch(t) is not None),
-    "replaceMatches": _on_texts("replaceMatches()", 2, replace_matches),
+    "replace": _on_texts("replace()", 2, replaced),
     "length": _on_texts("length()", 0, len),
     "trim": _on_texts("trim()", 0, str.strip),
     "toChars": Function(_to_chars),

@@ -1,8 +1,11 @@
 """Tree navigation, trace and type reflection: http://hl7.org/fhirpath/N1/#tree-navigation, #utility-functions, #types-and-reflection."""
 
+from dataclasses import replace
+
 from fhir_server.fhirpath.environment import Closure, Scope
 from fhir_server.fhirpath.functions.signature import Function
 from fhir_server.fhirpath.nodes import Collection, Node, children
+from fhir_server.fhirpath.singletons import text_of
 
 
 def _children(scope: Scope, focus: Collection) -> Collection:
@@ -19,7 +22,10 @@ def _descendants(scope: Scope, focus: Collection) -> Collection:
 
 
 def _trace(scope: Scope, focus: Collection, name: Closure, projection: Closure | None = None) -> Collection:
-    """Returns the input and writes nothing: what passes here is personal data."""
+    """Returns the input, and tells it to `trace` of the environment; nothing is logged."""
+    tell = scope.environment.trace
+    if tell is not None:
+        tell(text_of(name(scope), "trace()") or "", projection(replace(scope, this=focus)) if projection else focus)
     return focus
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
-from fhir_server.fhirpath.functions import conversion, strings
+from fhir_server.fhirpath.functions import conversion, regular, strings
 from fhir_server.fhirpath.transpiler import compare
 from fhir_server.fhirpath.transpiler.code import (
     MOMENT,
@@ -273,7 +273,7 @@ def _matches(context: Context, focus: Code, arguments: Arguments) -> Code:
     pattern = context.code(arguments[0])
     if family_of(focus.types) == UNKNOWN or pattern.constants is None or family_of(pattern.types) != TEXT:
         raise Unsupported("matches() with a computed pattern")
-    compiled = context.constants.name(strings.pattern(pattern.constants[0]))
+    compiled = context.constants.name(regular.pattern(pattern.constants[0]))
     return three_valued(f"matches({_text(focus).text}, {compiled})")
 
 
@@ -353,7 +353,7 @@ _FUNCTIONS: dict[str, Build] = {
     "contains": _on_text(str.__contains__, "System.Boolean"), "length": _on_text(len, "System.Integer"),
     "upper": _on_text(str.upper, "System.String"), "lower": _on_text(str.lower, "System.String"),
     "trim": _on_text(str.strip, "System.String"), "indexOf": _on_text(str.find, "System.Integer"),
-    "replace": _on_text(str.replace, "System.String"), "replaceMatches": _on_text(strings.replace_matches, "System.String"),
+    "replace": _on_text(strings.replaced, "System.String"), "replaceMatches": _on_text(regular.replace_matches, "System.String"),
     "allTrue": _all_are(truth_value=True), "allFalse": _all_are(truth_value=False), "toInteger": _to_integer, "toString": _to_string,
     "toDecimal": _converted(conversion.to_decimal, "System.Decimal"),
 }  # fmt: skip

@@ -3,14 +3,12 @@
 import operator
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.environment import Resolve
-from fhir_server.fhirpath.evaluator import named_url
 from fhir_server.fhirpath.nodes import system_type
 from fhir_server.fhirpath.operators import ARITHMETIC
 from fhir_server.fhirpath.quantity import Quantity
@@ -28,11 +26,12 @@ from fhir_server.fhirpath.transpiler.code import (
     family_of,
 )  # fmt: skip
 from fhir_server.fhirpath.types import is_of
+from fhir_server.fhirpath.urls import named_url
 
 MAX_SOURCE = 65_536
 """Characters of generated Python: an expression that needs more is evaluated instead."""
 
-Test = Callable[[Any, JsonObject, JsonObject, datetime | None], bool]
+Test = Callable[..., bool]
 Extract = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
 List = Callable[[JsonObject, Resolve | None], Sequence[Any]]
 
@@ -45,7 +44,7 @@ _RUNTIME = {
 
 
 def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
-    """Returns `test(focus, resource, root, now)` for an invariant on `type_`: True only when it is true.
+    """Returns `test(focus, resource, root, now, resolve=None)` for an invariant on `type_`: True only when it is true.
 
     It raises one of `elements.MALFORMED` on JSON that only the evaluator can judge.
 
@@ -54,7 +53,8 @@ def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
     """
     constants = navigate.Constants()
     yes, _ = logic.truth(_on_element(type_, model, constants).code(tree))
-    source = f"def run(n, r, root, now, resolve=None):\n    return True if {yes} else False\n"
+    doors = "now, resolve=None, member_of=None, conforms_to=None"
+    source = f"def run(n, r, root, {doors}):\n    return True if {yes} else False\n"
     test: Test = _defined(source, constants)
     return test
 

@@ -21,12 +21,15 @@ from fhir_server.search.query import (
     KeyEnds,
     KeyIs,
     KeyStarts,
+    Near,
     Not,
     RangeTest,
     TextContains,
     TextIs,
     UpdatedTest,
 )
+from fhir_server.search.sphere import EARTH_METRES
+from fhir_server.search.wild import WILD, is_wild
 from fhir_server.store.sqlite.fragments import ALWAYS, NEVER, Sql, all_of, any_of
 from fhir_server.store.sqlite.ranges import range_condition, unit_condition, updated_condition
 
@@ -78,6 +81,33 @@ def prefix_bounds(prefix: str) -> tuple[str, str]:
     return prefix, body[:-1] + chr(successor)
 
 
+def named(column: str, name: str) -> Sql:
+    """Returns the condition that a column is this name, each WILD in it being any text."""
+    if not is_wild(name):
+        return Sql(f"{column} = ?", (name,))
+    bounds = prefix_bounds(name.partition(WILD)[0])
+    return Sql(f"({column} >= ? AND {column} < ? AND {column} GLOB ?)", (*bounds, _glob(name)))
+
+
+def _glob(pattern: str) -> str:
+    literal = pattern.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
+    return literal.replace(WILD, "*")
+
+
+def wild_key(test: KeyIs | KeyStarts | KeyEnds) -> str | None:
+    """Returns the pattern of the keys that a test of several parameters asks for; None for a test of one parameter."""
+    if not is_wild(test.param):
+        return None
+    if isinstance(test, KeyIs):
+        return filed(test)
+    return start(test) + WILD if isinstance(test, KeyStarts) else f"{test.param}={WILD}{test.suffix}"
+
+
+def rids_by_pattern(pattern: str, code: int) -> Sql:
+    """Returns a SELECT of the `rid` of every resource that has a key of this pattern, perhaps repeatedly."""
+    return Sql("SELECT rid FROM tok WHERE t = ? AND ", (code,)) + named("k", pattern)
+
+
 def rids_by_key(keys: Sequence[str], code: int) -> Sql:
     """Returns a SELECT of the `rid` of every resource that has one of these keys, of which there is at least one."""
     if len(keys) == 1:
@@ -115,6 +145,14 @@ def texts(values: Sequence[str]) -> Any:
     return apsw.carray(tuple(values))
 
 
+def _wild_or(exact: Callable[[Any, Place], Sql]) -> Callable[[Any, Place], Sql]:
+    def build(test: Any, at: Place) -> Sql:
+        pattern = wild_key(test)
+        return exact(test, at) if pattern is None else _some_key(named("value", pattern))
+
+    return build
+
+
 def _key_is(test: KeyIs, at: Place) -> Sql:
     return _keys_any((filed(test),), at)
 
@@ -131,9 +169,9 @@ def _key_ends(test: KeyEnds, at: Place) -> Sql:
     if not test.suffix:
         return _key_starts(KeyStarts(test.param, ""), at)
     name = f"{test.param}="
-    named = Sql("(value >= ? AND value < ?)", prefix_bounds(name))
+    among = Sql("(value >= ? AND value < ?)", prefix_bounds(name))
     ending = Sql("substr(substr(value, ?), ?) = ?", (len(name) + 1, -len(test.suffix), test.suffix))
-    return _some_key(all_of([named, ending]))
+    return _some_key(all_of([among, ending]))
 
 
 RowTest: TypeAlias = TextContains | TextIs | RangeTest | HasRange
@@ -143,13 +181,13 @@ RowTest: TypeAlias = TextContains | TextIs | RangeTest | HasRange
 def rids_by_row(test: RowTest, code: int) -> Sql:
     """Returns a SELECT of the `rid` of every resource with a row that satisfies the test, perhaps repeatedly."""
     table, holds = _ROW_TESTS[type(test)](test)
-    return Sql(f"SELECT rid FROM {table} WHERE t = ? AND p = ? AND ", (code, test.param)) + holds
+    return Sql(f"SELECT rid FROM {table} WHERE t = ? AND ", (code,)) + all_of([named("p", test.param), holds])
 
 
 def _some_row(test: RowTest, at: Place) -> Sql:
     table, holds = _ROW_TESTS[type(test)](test)
-    start = f"EXISTS (SELECT 1 FROM {table} WHERE t = ? AND p = ? AND rid = {at.rid} AND "
-    return Sql(start, (at.code, test.param)) + holds + Sql(")")
+    start = Sql(f"EXISTS (SELECT 1 FROM {table} WHERE t = ? AND rid = {at.rid} AND ", (at.code,))
+    return start + all_of([named("p", test.param), holds]) + Sql(")")
 
 
 _ROW_TESTS: Mapping[type, Callable[[Any], tuple[str, Sql]]] = {
@@ -165,6 +203,20 @@ def _id_is(test: IdIs, at: Place) -> Sql:
     return Sql("r.id IN (SELECT value FROM carray(?))", (texts(test.ids),)) if test.ids else NEVER
 
 
+_METRES = (
+    f"2 * {EARTH_METRES!r} * asin(min(1.0, sqrt(sin(radians(a.lo - ?) / 2) * sin(radians(a.lo - ?) / 2)"
+    " + cos(radians(?)) * cos(radians(a.lo)) * pow(sin(radians(b.lo - ?) / 2), 2))))"
+)
+"""`sphere.metres_between`, of a place and the rows `a` (latitude) and `b` (longitude)."""
+
+
+def _near(test: Near, at: Place) -> Sql:
+    rows = f"EXISTS (SELECT 1 FROM rng a, rng b WHERE a.t = ? AND a.p = ? AND a.rid = {at.rid} AND b.t = a.t AND b.p = ?"
+    place = (test.latitude, test.latitude, test.latitude, test.longitude)
+    within = Sql(f" AND b.rid = a.rid AND {_METRES} <= ?)", (*place, test.metres))
+    return Sql(rows, (at.code, f"{test.param}:latitude", f"{test.param}:longitude")) + within
+
+
 def _updated(test: UpdatedTest, at: Place) -> Sql:
     return updated_condition(test)
 
@@ -175,9 +227,9 @@ def _found(test: Found, at: Place) -> Sql:
 
 def parts_of(clause: AnyOf) -> tuple[list[str], list[str], list[Clause]]:
     """Returns the keys that the alternatives ask for, the starts of keys, and the other alternatives."""
-    keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs)]
-    starts = [start(part) for part in clause.clauses if isinstance(part, KeyStarts)]
-    return keys, starts, [part for part in clause.clauses if not isinstance(part, KeyIs | KeyStarts)]
+    keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs) and not is_wild(part.param)]
+    starts = [start(part) for part in clause.clauses if isinstance(part, KeyStarts) and not is_wild(part.param)]
+    return keys, starts, [part for part in clause.clauses if not isinstance(part, KeyIs | KeyStarts) or is_wild(part.param)]
 
 
 def _any(clause: AnyOf, at: Place) -> Sql:
@@ -199,13 +251,14 @@ def _not(clause: Not, at: Place) -> Sql:
 
 
 _CONDITIONS: Mapping[type, Callable[[Any, Place], Sql]] = {
-    KeyIs: _key_is,
-    KeyStarts: _key_starts,
-    KeyEnds: _key_ends,
+    KeyIs: _wild_or(_key_is),
+    KeyStarts: _wild_or(_key_starts),
+    KeyEnds: _wild_or(_key_ends),
     TextContains: _some_row,
     TextIs: _some_row,
     RangeTest: _some_row,
     HasRange: _some_row,
+    Near: _near,
     IdIs: _id_is,
     UpdatedTest: _updated,
     Found: _found,

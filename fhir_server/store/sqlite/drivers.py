@@ -15,6 +15,7 @@ from fhir_server.search.query import (
     AnyOf,
     Clause,
     IdIs,
+    KeyEnds,
     KeyIs,
     KeyStarts,
     RangeTest,
@@ -26,10 +27,12 @@ from fhir_server.store.sqlite.clauses import (
     filed,
     parts_of,
     rids_by_key,
+    rids_by_pattern,
     rids_by_prefix,
     rids_by_row,
     start,
     texts,
+    wild_key,
 )
 from fhir_server.store.sqlite.fragments import Sql, listed
 from fhir_server.store.sqlite.ranges import BOUNDED
@@ -90,6 +93,9 @@ def _size(connection: apsw.Connection, candidate: Driver, cap: int) -> int:
 
 
 def _driver(clause: Clause, code: int) -> Driver | None:
+    pattern = wild_key(clause) if isinstance(clause, KeyIs | KeyStarts | KeyEnds) else None
+    if pattern is not None:
+        return Driver(clause, rids_by_pattern(pattern, code))
     build = _DRIVERS.get(type(clause))
     return build(clause, code) if build else None
 

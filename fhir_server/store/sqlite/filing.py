@@ -25,7 +25,7 @@ ROWS_A_STATEMENT = 32
 
 _RES = "rid, t, id, v, lu, sd, c, method, deleted, body, keys, rows"
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _RES.split(", ")[3:])
-_HIST = "t, id, v, lu, c, method, body"
+_HIST = "t, id, v, lu, c, method, body, sd, keys, rows"
 
 
 class Change(NamedTuple):

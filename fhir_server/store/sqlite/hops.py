@@ -6,16 +6,17 @@ https://hl7.org/fhir/R4/search.html#chaining
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import apsw
 
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, Not, Query, ReferredBy, RefersTo
 from fhir_server.store.sqlite.clauses import Found, prefix_bounds
-from fhir_server.store.sqlite.fragments import Sql
+from fhir_server.store.sqlite.fragments import Sql, all_of
+from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, holds, unchanged
 from fhir_server.store.sqlite.plan import Source, plan_of
 from fhir_server.store.sqlite.read import find_code
 
@@ -25,67 +26,101 @@ FEW = 1_000
 _NOBODY: Clause = AnyOf(())
 
 
-def followed(connection: apsw.Connection, query: Query, code: int) -> Query:
-    """Returns the query with every chain and `_has` replaced by what it comes to in this snapshot."""
-    where = tuple(_followed(connection, clause, query.type, code) for clause in query.where)
+class _World(NamedTuple):
+    """Where chains lead: the tables, as they are or as they were."""
+
+    connection: apsw.Connection
+    then: Then | None
+
+
+class _Other(NamedTuple):
+    """What is asked of the resources on the other side of a hop, and what they are called."""
+
+    query: Query
+    code: int
+    source: Source
+
+
+def followed(connection: apsw.Connection, query: Query, code: int, then: Then | None = None) -> Query:
+    """Returns the query with every chain and `_has` replaced by what it comes to in this snapshot, or came to then."""
+    world = _World(connection, then)
+    where = tuple(_followed(world, clause, query.type, code) for clause in query.where)
     return query if where == query.where else replace(query, where=where)
 
 
-def _followed(connection: apsw.Connection, clause: Clause, type_: ResourceType, code: int) -> Clause:
+def _followed(world: _World, clause: Clause, type_: ResourceType, code: int) -> Clause:
     match clause:
         case RefersTo():
-            return _refers_to(connection, clause, code)
+            return _refers_to(world, clause, code)
         case ReferredBy():
-            return _referred_by(connection, clause, type_, code)
+            return _referred_by(world, clause, type_, code)
         case AnyOf() | AllOf():
-            inner = tuple(_followed(connection, one, type_, code) for one in clause.clauses)
+            inner = tuple(_followed(world, one, type_, code) for one in clause.clauses)
             return replace(clause, clauses=inner)
         case Not():
-            return Not(_followed(connection, clause.clause, type_, code))
+            return Not(_followed(world, clause.clause, type_, code))
     return clause
 
 
-def _refers_to(connection: apsw.Connection, test: RefersTo, code: int) -> Clause:
-    other = _other_side(connection, test.type, test.where)
+def _refers_to(world: _World, test: RefersTo, code: int) -> Clause:
+    other = _other_side(world, test.type, test.where)
     if other is None:
         return _NOBODY
-    ids = Sql(f"SELECT r.id AS id FROM {other.tables} WHERE ") + other.condition
-    found = _few(connection, ids)
+    ids = Sql(f"SELECT r.id AS id FROM {other.source.tables} WHERE ") + _condition(world, other)
+    found = _few(world, ids)
     if found is not None:
+        found += [one.of.id for one in _earlier(world, other)]
         return AnyOf(tuple(KeyIs(test.param, f"{test.type}/{id_}") for id_ in found))
     keys = Sql(") AS m CROSS JOIN tok k WHERE k.t = ? AND k.k = ? || m.id", (code, f"{test.param}={test.type}/"))
     return _chosen(Sql("SELECT k.rid FROM (") + ids + keys)
 
 
-def _referred_by(connection: apsw.Connection, test: ReferredBy, type_: ResourceType, code: int) -> Clause:
-    other = _other_side(connection, test.type, test.where)
+def _referred_by(world: _World, test: ReferredBy, type_: ResourceType, code: int) -> Clause:
+    other = _other_side(world, test.type, test.where)
     if other is None:
         return _NOBODY
     start = f"{test.param}={type_}/"
     ids = Sql("SELECT DISTINCT substr(e.value, ?) AS id", (len(start) + 1,))
     ids += Sql(
-        f" FROM {other.tables} JOIN json_each(r.keys) e WHERE e.value >= ? AND e.value < ? AND ", prefix_bounds(start)
+        f" FROM {other.source.tables} JOIN json_each(r.keys) e WHERE e.value >= ? AND e.value < ? AND ",
+        prefix_bounds(start),
     )
-    ids += other.condition
-    found = _few(connection, ids)
+    ids += _condition(world, other)
+    found = _few(world, ids)
     if found is not None:
-        return IdIs(tuple(found))
+        filed = (key for one in _earlier(world, other) for key in one.of.entries.keys)
+        return IdIs((*found, *(key.removeprefix(start) for key in filed if key.startswith(start))))
     rids = Sql(") AS m CROSS JOIN res o WHERE o.t = ? AND o.id = m.id AND o.deleted = 0", (code,))
     return _chosen(Sql("SELECT o.rid FROM (") + ids + rids)
 
 
-def _other_side(connection: apsw.Connection, type_: ResourceType, where: Sequence[Clause]) -> Source | None:
+def _other_side(world: _World, type_: ResourceType, where: Sequence[Clause]) -> _Other | None:
     """Returns the rows of the resources on the other side, or None when the store never held one of the type."""
-    code = find_code(connection, type_)
+    code = find_code(world.connection, type_)
     if code is None:
         return None
-    return plan_of(connection, followed(connection, Query(type_, tuple(where)), code), code).all
+    query = followed(world.connection, Query(type_, tuple(where)), code, world.then)
+    return _Other(query, code, plan_of(world.connection, query, code).all)
 
 
-def _few(connection: apsw.Connection, ids: Sql) -> list[str] | None:
-    limited = ids + Sql(" LIMIT ?", (FEW + 1,))
-    found = [id_ for (id_,) in connection.execute(limited.text, limited.args)]
-    return found if len(found) <= FEW else None
+def _condition(world: _World, other: _Other) -> Sql:
+    return all_of([other.source.condition, *unchanged(world.then)])
+
+
+def _earlier(world: _World, other: _Other) -> Iterator[Earlier]:
+    """Yields what satisfied the query then and has changed since."""
+    if world.then is not None:
+        test = holds(other.query.where)
+        versions = earlier_versions(world.connection, other.query.type, other.code, world.then)
+        yield from (one for one in versions if test(one.of))
+
+
+def _few(world: _World, ids: Sql) -> list[str] | None:
+    """Returns the ids, or None if they are many; of the past all of them, because memory has to judge by them too."""
+    most = -1 if world.then is not None else FEW + 1
+    limited = ids + Sql(" LIMIT ?", (most,))
+    found = [id_ for (id_,) in world.connection.execute(limited.text, limited.args)]
+    return found if most < 0 or len(found) <= FEW else None
 
 
 def _chosen(rids: Sql) -> Clause:

@@ -12,10 +12,21 @@ import apsw
 
 from fhir_server.fhir.shapes import Moment, ResourceType, VersionId
 from fhir_server.search.rows import IndexEntries
-from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, StoredVersion, Write
+from fhir_server.store.contract import (
+    AlreadyThere,
+    Delete,
+    Key,
+    LostRace,
+    Put,
+    StillReferred,
+    StoredVersion,
+    Unresolved,
+    Write,
+)
 from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.filed import nothing, unpacked
 from fhir_server.store.sqlite.filing import Change, file_changes
+from fhir_server.store.sqlite.integrity import alive_among, find_referrers
 from fhir_server.store.sqlite.read import find_code
 from fhir_server.store.sqlite.search import has_match
 from fhir_server.store.sqlite.versions import microseconds
@@ -32,7 +43,8 @@ class Current(NamedTuple):
 class Ledger:
     """The state of one open write transaction."""
 
-    def __init__(self, connection: apsw.Connection, keys: Iterable[Key]) -> None:
+    def __init__(self, connection: apsw.Connection, keys: Iterable[Key], needs: Iterable[Key] = ()) -> None:
+        """Reads what stands in the tables of the resources to be written and of those that they need."""
         text = "SELECT value, coalesce((SELECT max(rid) FROM res), 0) FROM meta WHERE name = 'moment'"
         self._connection = connection
         counters: list[tuple[Any, ...]] = connection.execute(text).fetchall()
@@ -40,6 +52,7 @@ class Ledger:
         self._last_rid: int = counters[0][1]
         self._codes: dict[ResourceType, int] = {}
         self._current = self._read_current(keys)
+        self._alive = alive_among(connection, needs)
         self._pending: dict[Key, Change] = {}
 
     def enter(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
@@ -48,10 +61,16 @@ class Ledger:
         Raises:
             LostRace: an expectation failed; nothing of the unit was taken up.
             AlreadyThere: an `unless` query matched; nothing of the unit was taken up.
+            Unresolved: something that a write needs is not there; nothing of the unit was taken up.
+            StillReferred: something refers to what would be deleted; nothing of the unit was taken up.
         """
         self._settle_before(writes)
         for write in writes:
             self._check(write)
+        self._check_needs(writes)
+        pairs = find_referrers(self._connection, writes)
+        if pairs:
+            raise StillReferred(pairs)
         self._moment += 1
         return tuple(self._add(write, now) for write in writes)
 
@@ -63,7 +82,7 @@ class Ledger:
             self._pending = {}
 
     def _settle_before(self, writes: Sequence[Write]) -> None:
-        if any(write.key in self._pending or (isinstance(write, Put) and write.unless) for write in writes):
+        if any(write.key in self._pending or _looks_at_tables(write) for write in writes):
             self.file()
 
     def _check(self, write: Write) -> None:
@@ -76,6 +95,15 @@ class Ledger:
         if code is not None and has_match(self._connection, write.unless, code):
             raise AlreadyThere(write.key)
 
+    def _check_needs(self, writes: Sequence[Write]) -> None:
+        needed = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
+        if needed:
+            made = {write.key for write in writes if isinstance(write, Put)}
+            deleted = {write.key for write in writes if isinstance(write, Delete)}
+            missing = needed - made - (self._alive - deleted)
+            if missing:
+                raise Unresolved(missing)
+
     def _add(self, write: Write, now: datetime) -> StoredVersion:
         current = self._current.get(write.key)
         version = VersionId((write.expect or 0) + 1)
@@ -86,6 +114,7 @@ class Ledger:
         change = Change(rid, self._code(write.key.type), new, filed, current.filed if current else None)
         self._pending[write.key] = change
         self._current[write.key] = Current(rid, version, filed)
+        (self._alive.add if body is not None else self._alive.discard)(write.key)
         return new
 
     def _next_rid(self) -> int:
@@ -113,3 +142,7 @@ class Ledger:
         found: list[tuple[Any, ...]] = self._connection.execute(text, (code, texts(ids))).fetchall()
         for id_, rid, version, *filed in found:
             yield Key(type_, id_), Current(rid, version, unpacked(*filed))
+
+
+def _looks_at_tables(write: Write) -> bool:
+    return bool(write.unless) if isinstance(write, Put) else bool(write.ways)

@@ -1,4 +1,4 @@
-"""Single versions, histories and whole types, https://hl7.org/fhir/R4/http.html#read."""
+"""Single versions and whole types, https://hl7.org/fhir/R4/http.html#read."""
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
@@ -48,19 +48,6 @@ def read_rows(connection: apsw.Connection, type_: ResourceType, rids: Sequence[i
     text = f"SELECT rid, {COLUMNS} FROM res WHERE rid IN (SELECT value FROM carray(?))"
     rows = {row[0]: row[1:] for row in connection.execute(text, (apsw.carray(array("q", rids)),))}
     return tuple(stored_version(type_, rows[rid]) for rid in rids)
-
-
-def read_history(
-    connection: apsw.Connection, key: Key, code: int, *, before: VersionId, most: int
-) -> list[StoredVersion]:
-    """Returns versions below `before`, newest first, at most so many."""
-    text = f"""
-        SELECT {COLUMNS} FROM res WHERE t = ?1 AND id = ?2 AND v < ?3
-        UNION ALL SELECT {COLUMNS} FROM hist WHERE t = ?1 AND id = ?2 AND v < ?3
-        ORDER BY v DESC LIMIT ?4
-    """
-    rows = connection.execute(text, (code, key.id, before, most))
-    return [stored_version(key.type, row) for row in rows]
 
 
 def read_stretch(

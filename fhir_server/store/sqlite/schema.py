@@ -13,7 +13,8 @@ from fhir_server.errors import StoreUnavailable
 APPLICATION_ID = 0x46484952
 """`FHIR`, in the header of the file, https://www.sqlite.org/pragma.html#pragma_application_id."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
+"""2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need."""
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -68,18 +69,38 @@ CREATE TABLE txt (
 """
 
 
+_HISTORY_INDEXES = """
+CREATE INDEX res_gone ON res (t, lu DESC) WHERE deleted = 1;
+CREATE INDEX hist_updated ON hist (t, lu DESC);
+"""
+
+_MOMENT = """
+CREATE INDEX res_commit ON res (t, c);
+ALTER TABLE hist ADD COLUMN sd INTEGER;
+ALTER TABLE hist ADD COLUMN keys TEXT;
+ALTER TABLE hist ADD COLUMN rows BLOB;
+"""
+"""What has changed since a commit, and what was filed of it then; unknown of versions that an older program superseded."""
+
+
 def prepare(connection: apsw.Connection) -> None:
-    """Creates the tables in an empty file, or checks that the file is one of ours and not newer than this program.
+    """Creates the tables in an empty file, or checks that the file is one of ours and brings an older one up to date.
 
     Raises:
         StoreUnavailable: another program's file, or a newer schema.
     """
+    connection.pragma("temp_store", "memory")  # else what one statement may have to undo spills into a file
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _is_empty(connection):
             connection.execute(_TABLES)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1")
         _check(connection)
+        if connection.pragma("user_version") < 2:
+            connection.execute(_HISTORY_INDEXES)
+        if connection.pragma("user_version") < 3:
+            connection.execute(_MOMENT)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

@@ -5,34 +5,117 @@ https://hl7.org/fhir/R4/search.html
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import apsw
 
-from fhir_server.fhir.shapes import Moment, ResourceId
-from fhir_server.search.query import Query
-from fhir_server.store.contract import Cursor, Page
+from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
+from fhir_server.search.match import sort_value
+from fhir_server.search.query import Query, SortKey
+from fhir_server.store.contract import Cursor, Key, Page, StoredVersion
 from fhir_server.store.sqlite.fragments import Sql, all_of, listed
 from fhir_server.store.sqlite.hops import followed
-from fhir_server.store.sqlite.plan import KEYED, Source, plan_of
-from fhir_server.store.sqlite.read import read_rows
-from fhir_server.store.sqlite.sorting import after, order_by, sort_values
+from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, holds, then_of, unchanged
+from fhir_server.store.sqlite.plan import KEYED, Plan, Source, plan_of
+from fhir_server.store.sqlite.read import find_version, read_rows
+from fhir_server.store.sqlite.sorting import Row, after, in_order, is_after, order_by, sort_values
+
+
+class _Asked(NamedTuple):
+    """A search on its way: chains followed, the plan made, and what was the current version then and is no more."""
+
+    query: Query
+    plan: Plan
+    cursor: Cursor | None
+    then: Then | None
+    earlier: list[Row]
 
 
 def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment) -> Page:
-    """Returns one page of matches and, when asked, the number of all matches.
+    """Returns one page of matches and, when asked, the number of all matches, as of the moment that the cursor has.
 
     Raises:
         ValueError: the cursor belongs to another order.
+        Gone: too much has changed since the cursor's moment.
     """
-    query = followed(connection, query, code)
-    plan = plan_of(connection, query, code)
-    rows = _rows(connection, query, plan.page, cursor) if query.count else []
-    shown = rows[: query.count]
-    matches = read_rows(connection, query.type, [row[0] for row in shown])
-    begun = cursor.moment if cursor else moment
-    following = Cursor(begun, tuple(shown[-1][2:]), ResourceId(shown[-1][1])) if len(rows) > query.count else None
-    return Page(matches, following, _count(connection, plan.all) if query.with_total else None)
+    asked = _asked(connection, query, code, cursor=cursor, moment=moment)
+    rows = _page_rows(connection, asked) if query.count else []
+    shown, more = rows[: query.count], len(rows) > query.count
+    back = cursor is not None and cursor.back
+    if back:
+        shown.reverse()
+    matches = _versions(connection, query.type, code, shown)
+    total = _total(connection, asked) if query.with_total else None
+    return _page(matches, total, _places(asked, shown, moment), cursor=cursor, more=more)
+
+
+def _page(
+    matches: tuple[StoredVersion, ...],
+    total: int | None,
+    places: tuple[Cursor, ...],
+    *,
+    cursor: Cursor | None,
+    more: bool,
+) -> Page:
+    """Joins what leads on from a page: forward there is what was one too many, backward what the page came from."""
+    back, begun = cursor is not None and cursor.back, cursor is not None and bool(cursor.id)
+    has_next, has_previous = (begun, more) if back else (more, begun)
+    following = places[-1] if places and has_next else None
+    before = places[0]._replace(back=True) if places and has_previous else None
+    return Page(matches, following, total, before, places)
+
+
+def _asked(
+    connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment
+) -> _Asked:
+    then = then_of(cursor, moment)
+    query = followed(connection, query, code, then)
+    earlier: list[Row] = []
+    if then is not None:
+        test = holds(query.where)
+        versions = earlier_versions(connection, query.type, code, then)
+        earlier = [_earlier_row(one, query.sort) for one in versions if test(one.of)]
+    return _Asked(query, plan_of(connection, query, code), cursor, then, earlier)
+
+
+def _earlier_row(one: Earlier, keys: Sequence[SortKey]) -> Row:
+    return Row(None, one.of.id, tuple(sort_value(key, one.of) for key in keys), one.version)
+
+
+def _page_rows(connection: apsw.Connection, asked: _Asked) -> list[Row]:
+    """Returns the matches of a page, and one more, in the order in which they are met."""
+    rows = _rows(connection, asked)
+    if asked.cursor is None or not asked.earlier:
+        return rows
+    keys = asked.query.sort
+    rows += [row for row in asked.earlier if is_after(row, asked.cursor, keys)]
+    return in_order(rows, keys, back=asked.cursor.back)[: asked.query.count + 1]
+
+
+def _versions(
+    connection: apsw.Connection, type_: ResourceType, code: int, rows: Sequence[Row]
+) -> tuple[StoredVersion, ...]:
+    current = iter(read_rows(connection, type_, [row.rid for row in rows if row.rid is not None]))
+    return tuple(
+        next(current) if row.version is None else _past(connection, Key(type_, ResourceId(row.id)), code, row.version)
+        for row in rows
+    )
+
+
+def _past(connection: apsw.Connection, key: Key, code: int, version: int) -> StoredVersion:
+    found = find_version(connection, key, code, VersionId(version))
+    assert found is not None
+    return found
+
+
+def _places(asked: _Asked, rows: Sequence[Row], moment: Moment) -> tuple[Cursor, ...]:
+    begun = asked.cursor or Cursor(moment, (), ResourceId(""))
+    return tuple(Cursor(begun.moment, row.values, ResourceId(row.id), reach=begun.reach) for row in rows)
+
+
+def _total(connection: apsw.Connection, asked: _Asked) -> int:
+    return _count(connection, asked.plan.all, asked.then) + len(asked.earlier)
 
 
 def has_match(connection: apsw.Connection, query: Query, code: int) -> bool:
@@ -42,18 +125,21 @@ def has_match(connection: apsw.Connection, query: Query, code: int) -> bool:
     return bool(connection.execute(found.text, found.args).get)
 
 
-def _rows(connection: apsw.Connection, query: Query, source: Source, cursor: Cursor | None) -> list[tuple[Any, ...]]:
-    """Returns rid, id and sort values of the matches of a page, and of one more."""
+def _rows(connection: apsw.Connection, asked: _Asked) -> list[Row]:
+    """Returns the current versions among the matches of a page, and of one more."""
+    query, source, cursor = asked.query, asked.plan.page, asked.cursor
+    back = cursor is not None and cursor.back
     values = sort_values(query.sort, source.place)
     columns = listed([Sql("r.rid, r.id"), *(value + Sql(f" AS s{n}") for n, value in enumerate(values))], ", ")
-    where = all_of([source.condition, *([after(cursor, query.sort, values)] if cursor else [])])
-    page = Sql("SELECT ") + columns + Sql(f" FROM {source.tables} WHERE ") + where
-    page += Sql(" ORDER BY ") + order_by(query.sort) + Sql(" LIMIT ?", (query.count + 1,))
-    return connection.execute(page.text, page.args).fetchall()
+    later = after(cursor, query.sort, values) if cursor else []
+    page = Sql("SELECT ") + columns + Sql(f" FROM {source.tables} WHERE ")
+    page += all_of([source.condition, *unchanged(asked.then), *later])
+    page += Sql(" ORDER BY ") + order_by(query.sort, back=back) + Sql(" LIMIT ?", (query.count + 1,))
+    return [Row(rid, id_, tuple(rest)) for rid, id_, *rest in connection.execute(page.text, page.args)]
 
 
-def _count(connection: apsw.Connection, source: Source) -> int:
-    where = source.condition
+def _count(connection: apsw.Connection, source: Source, then: Then | None) -> int:
+    where = all_of([source.condition, *unchanged(then)])
     # Values are never part of the text, so `r.` is there only if a condition looks at the resource itself.
     tables = "tok d" if source.tables == KEYED and "r." not in where.text else source.tables
     return int(connection.execute(f"SELECT count(*) FROM {tables} WHERE {where.text}", where.args).get)

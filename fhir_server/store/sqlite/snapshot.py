@@ -14,12 +14,12 @@ import apsw
 from fhir_server.errors import StoreUnavailable
 from fhir_server.fhir.shapes import ResourceType, VersionId
 from fhir_server.search.query import Query
-from fhir_server.store.contract import Cursor, Key, Page, StoredVersion
+from fhir_server.store.contract import Cursor, Key, Page, Past, StoredVersion
 from fhir_server.store.sqlite.failures import translated
+from fhir_server.store.sqlite.history import history_page
 from fhir_server.store.sqlite.read import (
     find_version,
     read_current,
-    read_history,
     read_moment,
     read_stretch,
 )
@@ -32,7 +32,7 @@ INLINE_S = 0.003
 """What one statement may take of the event loop's time, in seconds."""
 
 CHUNK = 200
-"""Versions that a history or a scan reads at a time."""
+"""Versions that a scan reads at a time."""
 
 
 class SqliteSnapshot:
@@ -50,7 +50,7 @@ class SqliteSnapshot:
 
         A deleted resource comes back with `body` None.
         """
-        return await self._run(key.type, lambda database, code: find_version(database, key, code, version), None)
+        return await self._run_on(key.type, lambda database, code: find_version(database, key, code, version), None)
 
     async def read_many(self, keys: Sequence[Key]) -> tuple[StoredVersion, ...]:
         """Returns the current versions of those keys that ever existed, deletions included, in the order asked."""
@@ -60,13 +60,14 @@ class SqliteSnapshot:
         found = {one.key: one for type_ in ids for one in await self._read_current(type_, ids[type_])}
         return tuple(found[key] for key in keys if key in found)
 
-    async def history(self, key: Key) -> AsyncIterator[StoredVersion]:
-        """Yields every version of one resource, newest first; nothing when there never was one."""
-        before = VersionId(2**62)
-        while versions := await self._read_history(key, before):
-            for version in versions:
-                yield version
-            before = versions[-1].version
+    async def history(self, past: Past, cursor: Cursor | None = None) -> Page:
+        """Returns one page of versions, newest first, starting after the cursor, as of the cursor's moment.
+
+        Raises:
+            ValueError: the cursor belongs to another history.
+            StoreTimeout: it takes longer than the store's time limit.
+        """
+        return await self._run(lambda database: history_page(database, past, cursor=cursor, moment=self.moment))
 
     async def search(self, query: Query, cursor: Cursor | None = None) -> Page:
         """Returns one page of current, undeleted matches in the query's order, starting after the cursor.
@@ -79,7 +80,7 @@ class SqliteSnapshot:
         def work(database: apsw.Connection, code: int) -> Page:
             return search_page(database, query, code, cursor=cursor, moment=self.moment)
 
-        return await self._run(query.type, work, Page((), None, 0 if query.with_total else None))
+        return await self._run_on(query.type, work, Page((), None, 0 if query.with_total else None))
 
     async def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
         """Yields every current, undeleted resource of a type, in id order, read in a thread in stretches of `CHUNK`."""
@@ -94,21 +95,15 @@ class SqliteSnapshot:
         self._reader = None
 
     async def _read_current(self, type_: ResourceType, ids: Sequence[str]) -> list[StoredVersion]:
-        return await self._run(type_, lambda database, code: read_current(database, type_, code, ids), [])
-
-    async def _read_history(self, key: Key, before: VersionId) -> list[StoredVersion]:
-        def work(database: apsw.Connection, code: int) -> list[StoredVersion]:
-            return read_history(database, key, code, before=before, most=CHUNK)
-
-        return await self._run(key.type, work, [])
+        return await self._run_on(type_, lambda database, code: read_current(database, type_, code, ids), [])
 
     async def _read_stretch(self, type_: ResourceType, after: str) -> list[StoredVersion]:
         def work(database: apsw.Connection, code: int) -> list[StoredVersion]:
             return read_stretch(database, type_, code, after=after, most=CHUNK)
 
-        return await self._run(type_, work, [], inline_s=0)
+        return await self._run_on(type_, work, [], inline_s=0)
 
-    async def _run(
+    async def _run_on(
         self,
         type_: ResourceType,
         work: Callable[[apsw.Connection, int], T],
@@ -117,15 +112,23 @@ class SqliteSnapshot:
         inline_s: float = INLINE_S,
     ) -> T:
         """Returns what `work` reads of a type, or `absent` when the store never held one."""
+
+        def of_type(database: apsw.Connection) -> T:
+            code = reader.code_of(type_)
+            return absent if code is None else work(database, code)
+
+        reader = self._lent()
+        return await self._run(of_type, inline_s=inline_s)
+
+    async def _run(self, work: Callable[[apsw.Connection], T], *, inline_s: float = INLINE_S) -> T:
         async with self._turn:
-            if self._reader is None:
-                raise StoreUnavailable.of("store.closed")
-            reader = self._reader
             with translated():
-                code = reader.code_of(type_)
-                if code is None:
-                    return absent
-                return await self._run_where_it_fits(reader, lambda database: work(database, code), inline_s)
+                return await self._run_where_it_fits(self._lent(), work, inline_s)
+
+    def _lent(self) -> Reader:
+        if self._reader is None:
+            raise StoreUnavailable.of("store.closed")
+        return self._reader
 
     async def _run_where_it_fits(self, reader: Reader, work: Callable[[apsw.Connection], T], inline_s: float) -> T:
         if inline_s:

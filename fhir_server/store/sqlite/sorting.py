@@ -5,12 +5,15 @@ Absent values are last in both directions; ties are broken by id ascending, so t
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cmp_to_key, partial
+from typing import NamedTuple
 
+from fhir_server.search.match import SortValue
 from fhir_server.search.query import SortBy, SortKey
 from fhir_server.store.contract import Cursor
 from fhir_server.store.sqlite.clauses import Place, prefix_bounds
-from fhir_server.store.sqlite.fragments import NEVER, Sql, all_of, any_of, listed
+from fhir_server.store.sqlite.fragments import NEVER, Sql, all_of, any_of
 
 COLUMNS_OF_ROW = frozenset({SortBy.ID, SortBy.UPDATED, SortBy.CLINICAL})
 """Sort keys that every resource has."""
@@ -21,25 +24,63 @@ def sort_values(keys: Sequence[SortKey], at: Place) -> tuple[Sql, ...]:
     return tuple(_value(key, at) for key in keys)
 
 
-def order_by(keys: Sequence[SortKey]) -> Sql:
-    """Returns the ORDER BY terms over result columns `s0`, `s1` ... and the id."""
-    terms = [f"s{place} {'DESC' if key.descending else 'ASC'}{_nulls(key)}" for place, key in enumerate(keys)]
-    return Sql(", ".join([*terms, "r.id"]))
+def order_by(keys: Sequence[SortKey], *, back: bool = False) -> Sql:
+    """Returns the ORDER BY terms over result columns `s0`, `s1` ... and the id; with `back`, of the order turned round."""
+    terms = [
+        f"s{place} {'DESC' if key.descending != back else 'ASC'}{_nulls(key, back=back)}"
+        for place, key in enumerate(keys)
+    ]
+    return Sql(", ".join([*terms, "r.id DESC" if back else "r.id"]))
 
 
-def after(cursor: Cursor, keys: Sequence[SortKey], values: Sequence[Sql]) -> Sql:
-    """Returns the condition that a row comes after the cursor.
+def after(cursor: Cursor, keys: Sequence[SortKey], values: Sequence[Sql]) -> list[Sql]:
+    """Returns the conditions that a row comes after the cursor, or before one that goes back.
 
     Raises:
         ValueError: the cursor belongs to another order.
     """
+    if not cursor.id:
+        return []
     if len(cursor.values) != len(keys):
         msg = f"the cursor has {len(cursor.values)} sort values, the query {len(keys)} sort keys"
         raise ValueError(msg)
-    later = Sql("r.id > ?", (cursor.id,))
+    later = Sql(f"r.id {'<' if cursor.back else '>'} ?", (cursor.id,))
     for key, value, last in reversed(list(zip(keys, values, cursor.values, strict=True))):
-        later = any_of([_beyond(key, value, last), all_of([_same(value, last), later])])
-    return all_of([*_first_bound(cursor, keys, values), later])
+        later = any_of([_beyond(key, value, last, back=cursor.back), all_of([_same(value, last), later])])
+    return [*_first_bound(cursor, keys, values), later]
+
+
+class Row(NamedTuple):
+    """A match: where it lies in `res` (or which past version it is), its id and its sort values."""
+
+    rid: int | None
+    id: str
+    values: tuple[SortValue, ...]
+    version: int | None = None
+
+
+def in_order(rows: Iterable[Row], keys: Sequence[SortKey], *, back: bool) -> list[Row]:
+    """Returns the rows in the order of the keys, or turned round."""
+    return sorted(rows, key=cmp_to_key(partial(_compare, keys)), reverse=back)
+
+
+def is_after(row: Row, cursor: Cursor, keys: Sequence[SortKey]) -> bool:
+    """Tells what `after` tells, of a row that is no row of a table."""
+    if not cursor.id:
+        return True
+    side = _compare(keys, row, Row(None, cursor.id, cursor.values))
+    return side < 0 if cursor.back else side > 0
+
+
+def _compare(keys: Sequence[SortKey], one: Row, other: Row) -> int:
+    for key, left, right in zip(keys, one.values, other.values, strict=True):
+        if left == right:
+            continue
+        if left is None or right is None:
+            return 1 if left is None else -1
+        less: bool = left < right  # type: ignore[operator]  # one key never mixes numbers and texts
+        return -1 if less != key.descending else 1
+    return (one.id > other.id) - (one.id < other.id)
 
 
 def _value(key: SortKey, at: Place) -> Sql:
@@ -65,18 +106,21 @@ def _of_rows(table: str, what: str, param: str, at: Place) -> Sql:
     return Sql(f"(SELECT {what} FROM {table} WHERE t = ? AND p = ? AND rid = {at.rid})", (at.code, param))
 
 
-def _nulls(key: SortKey) -> str:
-    return "" if key.by in COLUMNS_OF_ROW else " NULLS LAST"
+def _nulls(key: SortKey, *, back: bool) -> str:
+    if key.by in COLUMNS_OF_ROW:
+        return ""
+    return " NULLS FIRST" if back else " NULLS LAST"
 
 
-def _beyond(key: SortKey, value: Sql, last: float | str | None) -> Sql:
+def _beyond(key: SortKey, value: Sql, last: SortValue, *, back: bool) -> Sql:
+    present = [] if key.by in COLUMNS_OF_ROW else [value]
     if last is None:
-        return NEVER
-    further = value + Sql(f" {'<' if key.descending else '>'} ?", (last,))
-    return further if key.by in COLUMNS_OF_ROW else any_of([further, value + Sql(" IS NULL")])
+        return any_of([one + Sql(" IS NOT NULL") for one in present]) if back else NEVER
+    further = value + Sql(f" {'<' if key.descending != back else '>'} ?", (last,))
+    return further if back else any_of([further, *(one + Sql(" IS NULL") for one in present)])
 
 
-def _same(value: Sql, last: float | str | None) -> Sql:
+def _same(value: Sql, last: SortValue) -> Sql:
     return value + (Sql(" IS NULL") if last is None else Sql(" = ?", (last,)))
 
 
@@ -84,4 +128,5 @@ def _first_bound(cursor: Cursor, keys: Sequence[SortKey], values: Sequence[Sql])
     # Follows from the rest, and lets SQLite enter the index at the cursor instead of walking to it.
     if not keys or keys[0].by not in COLUMNS_OF_ROW:
         return []
-    return [listed([values[0], Sql(" <= ?" if keys[0].descending else " >= ?", (cursor.values[0],))], "")]
+    side = " <= ?" if keys[0].descending != cursor.back else " >= ?"
+    return [values[0] + Sql(side, (cursor.values[0],))]

@@ -14,14 +14,23 @@ from typing import TypeAlias
 import apsw
 
 from fhir_server.errors import StoreUnavailable
-from fhir_server.store.contract import AlreadyThere, Key, LostRace, StoredVersion, Write
+from fhir_server.store.contract import (
+    AlreadyThere,
+    Key,
+    LostRace,
+    Put,
+    StillReferred,
+    StoredVersion,
+    Unresolved,
+    Write,
+)
 from fhir_server.store.sqlite.failures import refusal
 from fhir_server.store.sqlite.ledger import Ledger
 from fhir_server.store.sqlite.lock import WriteLock
 from fhir_server.store.sqlite.versions import microseconds
 
 Written: TypeAlias = tuple[StoredVersion, ...]
-Outcome: TypeAlias = Written | LostRace | AlreadyThere
+Outcome: TypeAlias = Written | LostRace | AlreadyThere | Unresolved | StillReferred
 
 _UNFIT = (TypeError, ValueError, OverflowError)
 """What the library raises for values that no column can hold."""
@@ -113,7 +122,9 @@ class Writer:
         with self._lock.held():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                ledger = Ledger(self._connection, {write.key for unit in units for write in unit.writes})
+                writes = [write for unit in units for write in unit.writes]
+                needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
+                ledger = Ledger(self._connection, {write.key for write in writes}, needs)
                 outcomes = [_outcome(ledger, unit) for unit in units]
                 ledger.file()
                 self._connection.execute("COMMIT")
@@ -154,7 +165,7 @@ def _check(writes: Sequence[Write], now: datetime) -> None:
 def _outcome(ledger: Ledger, unit: Unit) -> Outcome:
     try:
         return ledger.enter(unit.writes, unit.now)
-    except (LostRace, AlreadyThere) as refused:
+    except (LostRace, AlreadyThere, Unresolved, StillReferred) as refused:
         return refused
 
 

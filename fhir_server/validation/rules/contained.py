@@ -17,13 +17,13 @@ DOM_3_ZH = "contained 中的资源必须被所在资源引用,或引用所在资
 _NARRATIVE_LINK = re.compile(r"""\s(?:href|src)\s*=\s*["']#([^"']*)["']""")
 
 
-def check_contained(value: Any, _: Scope) -> Findings | None:
-    """Tells whether each contained resource is referred to, or refers to the container, and no id stands twice."""
+def check_contained(value: Any, scope: Scope) -> Findings | None:
+    """Tells whether each contained resource is referred to, or refers to the container, and has an id of its own."""
     contained = value.get("contained")
-    if type(contained) is not list:
+    if type(contained) is not list or not scope.policy.check_contained:
         return None
     items = {i: one for i, one in enumerate(contained) if isinstance(one, dict)}
-    result = _twice(items)
+    result = joined(_twice(items), _nameless(items) if scope.policy.strict else None)
     linked = _linked(value, items)
     for index in items.keys() - linked:
         result = joined(result, at(failed("dom-3", DOM_3, DOM_3_ZH), index, "contained"))
@@ -39,6 +39,13 @@ def _twice(items: dict[int, JsonObject]) -> Findings | None:
             result = joined(result, at(found("validation.contained-id", id=id_), index, "contained"))
         seen.add(str(id_))
     return result
+
+
+def _nameless(items: dict[int, JsonObject]) -> Findings | None:
+    faults: Findings = []
+    for index, item in items.items():
+        faults += at(found("validation.contained-no-id"), index, "contained") if "id" not in item else []
+    return faults or None
 
 
 def _linked(container: JsonObject, items: dict[int, JsonObject]) -> set[int]:

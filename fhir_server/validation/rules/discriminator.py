@@ -10,10 +10,11 @@ from typing import Any
 
 from fhir_server.validation.report import has_error
 from fhir_server.validation.rules.binding import pairs_in
-from fhir_server.validation.rules.fixed import is_match, is_same
+from fhir_server.validation.rules.fixed import build_matching, is_same
 from fhir_server.validation.rules.path import Match, Steps, TextIs, build_some, parse_steps, type_at
-from fhir_server.validation.rules.reference import target_type
-from fhir_server.validation.site import Build, Scope
+from fhir_server.validation.rules.resolution import target_type
+from fhir_server.validation.site import Build, Scope, is_profile
+from fhir_server.validation.sure import sure_of
 from fhir_server.validation.tree import Node, build_tree
 
 
@@ -167,7 +168,7 @@ def _extension_slices(node: Node, url: str) -> Iterator[Node]:
 def _trees(urls: Iterable[str], build: Build) -> Iterator[Node]:
     for url in urls:
         structure = build.definitions.structure(url)
-        if structure is not None and structure.derivation == "constraint":
+        if structure is not None and is_profile(structure):
             yield build_tree(structure.elements)
 
 
@@ -185,7 +186,7 @@ def _test(end: Node | Literal, build: Build) -> Match | None:
 def _matching(wanted: Any) -> Match:
     if isinstance(wanted, str):
         return TextIs(wanted)
-    return lambda value, _: is_match(value, wanted)
+    return sure_of(build_matching(wanted))
 
 
 def _pattern_below(node: Node) -> Any:

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from fhir_server.definitions.registry import StructureDefinition
+from fhir_server.errors import Severity
 from fhir_server.validation.checks import all_of
-from fhir_server.validation.report import Findings, at, found, joined, listing, shown, warned
+from fhir_server.validation.report import Finding, Findings, at, found, joined, listing, shown
+from fhir_server.validation.rules.extension_context import build_context
 from fhir_server.validation.rules.invariant import failed
 from fhir_server.validation.site import Build, Check, Scope
 
@@ -43,10 +45,10 @@ def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
         return _unknown(url, is_modifier=is_modifier)
     if _is_modifier(structure) != is_modifier:
         return lambda _value, _scope: found("validation.extension-modifier", url=url, expected=_place(structure))
+    if "|" in url and url != structure.url:
+        return lambda _value, _scope: at(found("validation.extension-version", url=shown(url)), "url")
     defined = build.profile_check(url) or _nothing
-    parts = _parts_check(structure)
-
-    return all_of([defined, parts]) or _nothing
+    return all_of([defined, _parts_check(structure), build_context(structure, build)]) or _nothing
 
 
 def _parts_check(structure: StructureDefinition) -> Check | None:
@@ -86,9 +88,22 @@ def build_ext_1(keys: Iterable[str]) -> Check:
 def _unknown(url: str, *, is_modifier: bool) -> Check:
     if ":" not in url:
         return lambda _value, _scope: at(found("validation.extension-relative", url=shown(url)), "url")
-    if is_modifier:
-        return lambda _value, _scope: found("validation.modifier-extension-unknown", url=shown(url))
-    return lambda _value, _scope: warned("validation.extension-unknown", url=shown(url))
+    key = "validation.modifier-extension-unknown" if is_modifier else "validation.extension-unknown"
+
+    def check(_: Any, scope: Scope) -> Findings | None:
+        severity = Severity.ERROR if is_modifier else scope.policy.unknown_extension
+        is_known_place = any(_lies_in(url, domain) for domain in scope.policy.extension_domains)
+        return [Finding(key, {"url": shown(url)}, Severity.INFORMATION if is_known_place else severity)]
+
+    return check
+
+
+def _lies_in(url: str, domain: str) -> bool:
+    """Tells whether a URL begins with a URL, or has a host or a domain above it."""
+    if ":" in domain:
+        return url.startswith(domain)
+    host = url.partition("://")[2].partition("/")[0].partition(":")[0]
+    return host == domain or host.endswith(f".{domain}")
 
 
 def _nothing(_value: Any, _scope: Scope) -> Findings | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fhir_server.validation.report import Findings, found, shown
 from fhir_server.validation.site import Build, Check, Scope, Site
+from fhir_server.validation.sure import Source, described
 
 
 def build_fixed(site: Site, _: Build) -> Check | None:
@@ -30,8 +31,50 @@ def _comparing(wanted: Any, key: str, test: Callable[[Any, Any], bool], profile:
         return found(key, expected=shown(wanted, 200), found=shown(value), profile=profile)
 
     if isinstance(wanted, str):  # by far the most, and a text equals nothing but a text
-        return lambda value, _: None if value == wanted else fail(value)
-    return lambda value, _: None if test(value, wanted) else fail(value)
+        return described(
+            lambda value, _: None if value == wanted else fail(value),
+            lambda source, value: source.refuse_if(f"{value} != {wanted!r}"),
+        )
+    check: Check = lambda value, _: None if test(value, wanted) else fail(value)  # noqa: E731 -- as the one above
+    return described(check, lambda source, value: emit_match(source, value, wanted)) if test is is_match else check
+
+
+def build_matching(wanted: Any) -> Check:
+    """Returns the check, for its quick form, that a value has everything that a pattern has."""
+    return described(
+        lambda value, _: None if is_match(value, wanted) else [],
+        lambda source, value: emit_match(source, value, wanted),
+    )
+
+
+def emit_match(source: Source, value: str, wanted: Any) -> None:
+    """Writes that the value in a variable has everything that a pattern has."""
+    if isinstance(wanted, str):
+        source.refuse_if(f"{value} != {wanted!r}")
+    elif isinstance(wanted, dict):
+        source.refuse_if(f"type({value}) is not dict")
+        for key, one in wanted.items():
+            part = f"{value}_{len(source.lines)}"
+            source.line(f"{part} = {value}.get({key!r})")
+            emit_match(source, part, one)
+    elif isinstance(wanted, list) and all(map(_is_flat, wanted)):
+        source.refuse_if(f"type({value}) is not list")
+        for one in wanted:
+            _emit_item(source, value, one)
+    else:
+        source.refuse_if(f"not {source.constant(is_match)}({value}, {source.constant(wanted)})")
+
+
+def _emit_item(source: Source, values: str, wanted: Mapping[str, str]) -> None:
+    item = source.variable("q")
+    parts = " and ".join(f"{item}.get({key!r}) == {text!r}" for key, text in wanted.items())
+    with source.block(f"for {item} in {values}:"):
+        source.line(f"if type({item}) is dict and {parts}: break")
+    source.line("else: return False")
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(text, str) for text in value.values())
 
 
 def build_length(site: Site, _: Build) -> Check | None:
@@ -45,7 +88,7 @@ def build_length(site: Site, _: Build) -> Check | None:
             return None
         return found("validation.max-length", max=most, length=len(value), profile=site.profile)
 
-    return check
+    return described(check, lambda source, value: source.refuse_if(f"type({value}) is str and len({value}) > {most}"))
 
 
 def build_least(site: Site, _: Build) -> Check | None:

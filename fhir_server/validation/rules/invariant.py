@@ -11,7 +11,9 @@ from fhir_server.definitions.registry import Constraint
 from fhir_server.errors import Severity
 from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
 from fhir_server.validation.report import Finding, Findings
+from fhir_server.validation.rules.doors import Test, build_test, looks_outside
 from fhir_server.validation.site import Build, Check, Scope, Site
+from fhir_server.validation.sure import Source, described, unsure
 
 BY_HAND = frozenset({"ele-1", "ext-1", "dom-3", "ref-1", "txt-1", "txt-2"})
 """Checked by structure, extension, contained, reference and narrative: nearly every element has one of them."""
@@ -43,13 +45,30 @@ def _invariant(constraint: Constraint, site: Site, build: Build) -> Check:
     except FhirPathError as error:
         build.report(site, f"{constraint.key}: {error}")
         return lambda _value, _scope: fail()
-    check = _running(expression, fail)
+    check = _outward(build_test(expression, build), fail) if looks_outside(expression) else _running(expression, fail)
+    if "conformsTo(" in expression.text:
+        unsure(check)  # it checks whole resources, and what looks twice at each level never ends
     needed = ONLY_WITH.get(constraint.key)
     return check if needed is None else _with(needed, check)
 
 
 def _with(name: str, check: Check) -> Check:
-    return lambda value, scope: check(value, scope) if name in value else None
+    def emit(source: Source, value: str) -> None:
+        with source.block(f"if {name!r} in {value}:"):
+            source.check(check, value)
+
+    return described(lambda value, scope: check(value, scope) if name in value else None, emit)
+
+
+def _outward(test: Test, fail: Any) -> Check:
+    def check(value: Any, scope: Scope) -> Findings | None:
+        try:
+            holds = test(value, scope)
+        except (EvaluationError, RecursionError):
+            holds = False
+        return None if holds else fail()
+
+    return check
 
 
 def _running(expression: Expression, fail: Any) -> Check:
@@ -62,4 +81,4 @@ def _running(expression: Expression, fail: Any) -> Check:
             holds = False
         return None if holds else fail()
 
-    return check
+    return described(check, lambda source, value: source.refuse_if(f"not {source.constant(test)}({value}, s[0], s[1])"))

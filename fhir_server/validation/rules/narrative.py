@@ -105,6 +105,11 @@ _SAFE_LINK = re.compile(r"(?:https?:|mailto:|tel:|urn:|cid:|#|\.{0,2}/|data:imag
 _ACTIVE_STYLE = re.compile(r"url\s*\(|expression\s*\(|@import|javascript:|behavior\s*:", re.IGNORECASE)
 
 
+def has_declaration(text: str) -> bool:
+    """Tells whether XHTML has a DOCTYPE or a processing instruction; a narrative has neither."""
+    return _DECLARATION.search(text) is not None
+
+
 def check_narrative(value: Any, _: Scope) -> Findings | None:
     """Tells whether a value is a narrative's `div`: XHTML that is safe to show."""
     if type(value) is not str:
@@ -118,7 +123,7 @@ def _fault(text: str) -> tuple[Any, ...] | None:
     """Returns the first fault as (key, (param, value) ...), or None. The same text is judged once."""
     if len(text) > NARRATIVE_MAX:
         return ("validation.string-too-long", ("length", len(text)), ("max", NARRATIVE_MAX))
-    if _DECLARATION.search(text):
+    if has_declaration(text):
         return ("validation.narrative-declaration",)
     try:
         root = fromstring(text)  # noqa: S314 -- no DOCTYPE, so no entities

@@ -9,13 +9,33 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from fhir_server.fhir.type_model import TypeModel
-from fhir_server.validation.rules.reference import resolve
+from fhir_server.validation.rules.resolution import resolve
 from fhir_server.validation.site import Scope
+from fhir_server.validation.sure import Source
 
 Steps: TypeAlias = Sequence[tuple[str, str]]
 """(name, "") for an element, (function, argument) for `resolve()`, `ofType(T)` and `extension('url')`."""
 Match: TypeAlias = Callable[[Any, Scope], bool]
 """Tells whether a value is what is looked for."""
+
+
+Spell: TypeAlias = Callable[[str, Source], str]
+"""Python that is true where the value in a variable matches."""
+
+_SPELL = "spell"
+"""Attribute of a match that knows the Python that says the same."""
+
+
+def spelling(match: Match, spell: Spell) -> Match:
+    """Returns the match, now with the Python that says the same."""
+    setattr(match, _SPELL, spell)
+    return match
+
+
+def spelled(match: Match, value: str, source: Source) -> str:
+    """Returns Python that tells whether the value in a variable matches."""
+    spell: Spell | None = getattr(match, _SPELL, None)
+    return f"{source.constant(match)}({value}, s)" if spell is None else spell(value, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +125,12 @@ def _member_is(key: str, text: str) -> Match:
         found = value.get(key) if type(value) is dict else None
         return text in found if type(found) is list else bool(found == text)
 
-    return match
+    def spell(value: str, source: Source) -> str:
+        item = source.variable("m")
+        is_there = f"({item} := {value}.get({key!r})) == {text!r}"
+        return f"type({value}) is dict and ({is_there} or type({item}) is list and {text!r} in {item})"
+
+    return spelling(match, spell)
 
 
 def _has_url(value: Any, url: str) -> bool:

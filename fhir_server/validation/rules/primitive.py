@@ -13,6 +13,7 @@ from fhir_server.validation.report import Findings, found, shown
 from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.rules.narrative import check_narrative
 from fhir_server.validation.site import Check, Scope
+from fhir_server.validation.sure import Source, described
 
 STRING_MAX = 1024 * 1024
 """Longest string, in characters, https://hl7.org/fhir/R4/datatypes.html#string."""
@@ -171,5 +172,21 @@ CHECKS: Mapping[str, Check] = {
 }
 """The check of every primitive type of R4."""
 
-TEXT_CHECKS = frozenset(CHECKS[name] for name in ("string", "markdown", *WORDS))
-"""Checks that accept every short text of printable characters without a space."""
+
+def _quickly(pattern: str, name: str) -> None:
+    """Gives a check its quick form: a look that settles most values, then the check itself."""
+    check = CHECKS[name]
+
+    def emit(source: Source, value: str) -> None:
+        known = pattern.format(v=value, decimal=source.constant(Decimal))
+        source.refuse_if(f"not ({known}) and {source.constant(check)}({value}, s) is not None")
+
+    described(check, emit)
+
+
+for _name in WORDS:
+    _quickly("type({v}) is str and {v}.split(None, 1) == [{v}]", _name)
+for _name in ("string", "markdown"):
+    _quickly("type({v}) is str and {v}.isprintable() and 0 < len({v}) < 1000 and not {v}.isspace()", _name)
+_quickly("{v} is True or {v} is False", "boolean")
+_quickly("type({v}) is int or type({v}) is {decimal}", "decimal")

@@ -6,7 +6,7 @@ from typing import Any
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.policy import SERVER, Policy, Resolve, nowhere
 from fhir_server.validation.report import Findings, at, found, joined, shown, warned
-from fhir_server.validation.rules.bundle import entries_by_url
+from fhir_server.validation.rules.bundle import contents_of
 from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.site import Build, Check, Scope, deeper
 
@@ -17,7 +17,10 @@ def scope_of(
     resource: JsonObject, *, use_meta: bool = True, policy: Policy = SERVER, resolve: Resolve = nowhere
 ) -> Scope:
     """Returns the scope of a resource that stands alone."""
-    return Scope(resource, resource, _bundle(resource, _NO_BUNDLE), 0, use_meta, policy, resolve)
+    memo: dict[Any, Any] = {}
+    contents = contents_of(resource, memo)
+    around = contents.by_url if contents else _NO_BUNDLE
+    return Scope(resource, resource, around, 0, use_meta, policy, resolve, "", memo)
 
 
 def scope_within(scope: Scope, resource: JsonObject, *, is_contained: bool) -> Scope:
@@ -28,11 +31,11 @@ def scope_within(scope: Scope, resource: JsonObject, *, is_contained: bool) -> S
     """
     inner = deeper(scope)
     root = scope.root if is_contained else resource
-    return Scope(resource, root, _bundle(resource, scope.bundle), inner.depth, *scope[4:])
-
-
-def _bundle(resource: JsonObject, around: Mapping[str, JsonObject]) -> Mapping[str, JsonObject]:
-    return entries_by_url(resource) if resource.get("resourceType") == "Bundle" else around
+    around = contents_of(scope.resource, scope.memo)
+    full_url = around.url_of.get(id(resource), "") if around else scope.full_url
+    contents = contents_of(resource, scope.memo)
+    bundle = contents.by_url if contents else scope.bundle
+    return Scope(resource, root, bundle, inner.depth, *scope[4:7], full_url, scope.memo)
 
 
 def resource_type_fault(resource: JsonObject, known: frozenset[str]) -> Findings | None:
@@ -70,6 +73,8 @@ def build_inner_resource(build: Build, *, is_contained: bool) -> Check:
     def check(value: Any, scope: Scope) -> Findings | None:
         if type(value) is not dict:
             return wrong_json(value, "object")
+        if is_contained and not scope.policy.check_contained:
+            return None
         fault = resource_type_fault(value, known)
         return fault or check_resource(value, scope_within(scope, value, is_contained=is_contained), build)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from fhir_server.definitions.registry import Slicing
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing, warned
 from fhir_server.validation.rules.discriminator import Place, build_match
-from fhir_server.validation.rules.path import Match
+from fhir_server.validation.rules.path import Match, spelled, spelling
 from fhir_server.validation.site import Build, Check, Scope, Site
+from fhir_server.validation.sure import Emit, Source, refuse
 from fhir_server.validation.tree import Node
 
 BY_URL = (("value", "url"),)
@@ -17,8 +18,14 @@ Members: TypeAlias = Sequence[tuple[int, Any]]
 """Items with their index in the array."""
 Groups: TypeAlias = Mapping[int, Members]
 """The members of each slice that has some, by the number of the slice."""
-Sliced: TypeAlias = Callable[[Members, Scope], Findings | None]
 Compile: TypeAlias = Callable[[Node], Check | None]
+
+
+class Sliced(NamedTuple):
+    """The check of items against slices, and its quick form for the items in a variable."""
+
+    check: Callable[[Members, Scope], Findings | None]
+    emit: Emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +97,13 @@ def _match(node: Node, plan: Plan) -> Match | None:
 
 
 def _all_of(matches: Sequence[Match]) -> Match:
+    def spell(item: str, source: Source) -> str:
+        return " and ".join(f"({spelled(match, item, source)})" for match in matches)
+
     if len(matches) == 2:
         one, other = matches
-        return lambda value, scope: one(value, scope) and other(value, scope)
-    return lambda value, scope: all(match(value, scope) for match in matches)
+        return spelling(lambda value, scope: one(value, scope) and other(value, scope), spell)
+    return spelling(lambda value, scope: all(match(value, scope) for match in matches), spell)
 
 
 def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
@@ -115,7 +125,37 @@ def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
             result = joined(result, _group_faults(slices[number], groups.get(number, ()), scope, plan.site))
         return joined(result, _unchecked(missing, plan.site)) if missing and members else result
 
-    return check
+    is_hard = has_order or missing or any(one.inner for one in slices)
+    if is_hard or any(kind == "profile" for kind, _ in plan.slicing.discriminators):
+        return Sliced(check, refuse)
+    return Sliced(check, lambda source, items: _emit(source, items, slices, is_closed))
+
+
+def _emit(source: Source, items: str, slices: Sequence[Slice], is_closed: bool) -> None:
+    """Writes a loop over the items that counts the members of each slice and looks at them, then the counts."""
+    count, item = source.variable("n"), source.variable("y")
+    limited = [i for i, one in enumerate(slices) if one.least or one.most is not None]
+    for number in limited:
+        source.line(f"{count}_{number} = 0")
+    with source.block(f"for {item} in {items}:"):
+        for number, one in enumerate(slices):
+            with source.block(f"{'elif' if number else 'if'} {_belongs(one, item, source)}:"):
+                if number in limited:
+                    source.line(f"{count}_{number} += 1")
+                if one.check is not None:
+                    source.check(one.check, item)
+        if is_closed:
+            source.line("else: return False")
+    for number in limited:
+        most = slices[number].most
+        above = "" if most is None else f" or {count}_{number} > {most}"
+        source.refuse_if(f"{count}_{number} < {slices[number].least}{above}")
+
+
+def _belongs(one: Slice, item: str, source: Source) -> str:
+    if one.urls:
+        return f"type({item}) is dict and {item}.get('url') in {tuple(sorted(one.urls))!r}"
+    return spelled(one.match, item, source)
 
 
 def _numbering(slices: Sequence[Slice]) -> Callable[[Any, Scope], int | None]:
@@ -146,7 +186,7 @@ def _group_faults(one: Slice, group: Members, scope: Scope, site: Site) -> Findi
             if more is not None:
                 result = joined(result, at(more, index))
     if one.inner is not None:
-        result = joined(result, one.inner(group, scope))
+        result = joined(result, one.inner.check(group, scope))
     if len(group) < one.least or (one.most is not None and len(group) > one.most):
         result = joined(result, _count_fault(one, len(group), site))
     return result

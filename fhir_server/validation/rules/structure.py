@@ -1,19 +1,23 @@
 """Objects and arrays: known properties, no nulls, nothing empty, choices once, https://hl7.org/fhir/R4/json.html."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing
 from fhir_server.validation.rules.json_types import wrong_json
-from fhir_server.validation.rules.primitive import TEXT_CHECKS
 from fhir_server.validation.site import Check, Scope
+from fhir_server.validation.sure import Source, described, described_apart
 
-SHORT = 1000
-"""Texts of fewer characters are within every limit on texts."""
+FEW = 5
+"""Kinds of properties that are told apart one after the other; more are looked up."""
 
-Field: TypeAlias = tuple[Check, str]
-"""What checks a property, and its segment in paths."""
+
+class Field(NamedTuple):
+    """What checks a property, and its segment in paths."""
+
+    check: Check
+    segment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +39,77 @@ class Shape:
     is_resource: bool = False
 
 
-def build_object(shape: Shape) -> Check:
-    """Returns the check of an object: it loops over the properties present, not over those possible."""
-    check_of = {key: field[0] for key, field in shape.fields.items()}.get
-    texts = frozenset(key for key, field in shape.fields.items() if field[0] in TEXT_CHECKS)
-    check_whole = _build_whole(shape)
-    has_rules = bool(shape.needed or shape.rules)
+def build_object(shape: Shape, quicken: Callable[[Check], Check]) -> Check:
+    """Returns the check of an object: its properties, to which `quicken` is applied, then what concerns it as a whole."""
+    whole = _build_whole(shape)
+    fields = quicken(_build_fields(shape))
 
     def check(value: Any, scope: Scope) -> Findings | None:
         if type(value) is not dict:
             return wrong_json(value, "object")
+        result, more = fields(value, scope), whole(value, scope)
+        return result if more is None else joined(result, more)
+
+    def emit(source: Source, value: str) -> None:
+        source.check(fields, value)
+        source.check(whole, value)
+
+    return described_apart(check, emit)
+
+
+def _build_fields(shape: Shape) -> Check:
+    """Returns the check of an object's properties: it loops over those present, not over those possible."""
+    check_of = {key: field.check for key, field in shape.fields.items()}.get
+
+    def check(value: Any, scope: Scope) -> Findings | None:
         result: Findings | None = None
         for key, item in value.items():
-            if key in texts and type(item) is str and item.isprintable() and " " not in item and 0 < len(item) < SHORT:
-                continue  # every text type accepts it, and most texts are told so without a call
             item_check = check_of(key)
             more = item_check(item, scope) if item_check is not None else [_unknown(key, shape)]
             if more is not None:
                 result = joined(result, _placed(more, key, value, shape))
-        return joined(result, check_whole(value, scope)) if has_rules or len(value) < 2 else result
+        return result
 
-    return check
+    return described(check, lambda source, value: _emit_fields(source, value, shape))
+
+
+def _emit_fields(source: Source, value: str, shape: Shape) -> None:
+    """Writes a loop over the properties, with one branch for each kind of them and a table for many kinds."""
+    source.refuse_if(f"type({value}) is not dict")
+    key, item = source.variable("k"), source.variable("x")
+    with source.block(f"for {key}, {item} in {value}.items():"):
+        kinds: dict[tuple[str, ...], list[str]] = {}
+        for name, field in shape.fields.items():
+            kinds.setdefault(source.apart(field.check, item), []).append(name)
+        written = _written(kinds)
+        for number, (lines, names) in enumerate(written.items()):
+            source.line(f"{'el' if number else ''}if {_is_one_of(key, names)}:")
+            source.lines.extend(lines)
+        rest = [name for lines, names in kinds.items() if lines not in written for name in names]
+        _emit_rest(source, key, item, {name: shape.fields[name].check for name in rest})
+
+
+def _written(kinds: Mapping[tuple[str, ...], list[str]]) -> Mapping[tuple[str, ...], list[str]]:
+    """Returns the kinds of properties that get a branch, in its order: of many only some that many properties are of."""
+    ordered = sorted(kinds.items(), key=lambda kind: (kind[1][0][0] == "_", -len(kind[1])))
+    if len(ordered) <= FEW:
+        return dict(ordered)
+    return dict([(lines, names) for lines, names in ordered if len(lines) == 1 and len(names) > 1][:2])
+
+
+def _is_one_of(key: str, names: Sequence[str]) -> str:
+    return f"{key} == {names[0]!r}" if len(names) == 1 else f"{key} in {{{', '.join(map(repr, names))}}}"
+
+
+def _emit_rest(source: Source, key: str, item: str, checks: Mapping[str, Check]) -> None:
+    if not checks:
+        source.line("else: return False")
+        return
+    is_first = source.lines[-1].endswith(".items():")
+    with source.block("if True:" if is_first else "else:"):
+        sure = source.variable("f")
+        source.line(f"{sure} = {source.table(checks)}({key})")
+        source.refuse_if(f"{sure} is None or not {sure}({item}, s)")
 
 
 def _build_whole(shape: Shape) -> Check:
@@ -75,7 +129,16 @@ def _build_whole(shape: Shape) -> Check:
                 result = joined(result, more)
         return result
 
-    return check_whole
+    return described(check_whole, lambda source, value: _emit_whole(source, value, shape))
+
+
+def _emit_whole(source: Source, value: str, shape: Shape) -> None:
+    for one in shape.needed:
+        source.refuse_if(source.has_none_of(one.keys, value))
+    if not shape.is_resource:
+        source.refuse_if(f"len({value}) < 2 and (not {value} or 'id' in {value})")
+    for rule in shape.rules:
+        source.check(rule, value)
 
 
 def _unknown(key: str, shape: Shape) -> Finding:
@@ -89,7 +152,7 @@ def _placed(findings: Findings, key: str, owner: Mapping[str, Any], shape: Shape
     sibling = owner.get("_" + key)
     if isinstance(sibling, list):
         findings = [f for f in findings if not _is_excused_null(f.key, f.path, sibling)]
-    return at(findings, shape.fields[key][1]) or None
+    return at(findings, shape.fields[key].segment) or None
 
 
 def _is_excused_null(key: str, path: Sequence[str | int], sibling: Sequence[Any]) -> bool:
@@ -98,8 +161,11 @@ def _is_excused_null(key: str, path: Sequence[str | int], sibling: Sequence[Any]
     return path[0] < len(sibling) and bool(sibling[path[0]])
 
 
-def build_choice(name: str, keys: frozenset[str]) -> Check:
-    """Returns the check that only one type of a choice element is used; `keys` include the siblings of primitives."""
+def build_choice(name: str, keys: frozenset[str], others: int = 0) -> Check:
+    """Returns the check that only one type of a choice element is used; `keys` include the siblings of primitives.
+
+    `others` is how many other properties every object of the type has.
+    """
 
     def check(value: Any, _: Scope) -> Findings | None:
         if keys.isdisjoint(value):
@@ -110,7 +176,12 @@ def build_choice(name: str, keys: frozenset[str]) -> Check:
         used = {key.removeprefix("_") for key in present}
         return found("validation.choice-many", element=f"{name}[x]", found=listing(used)) if len(used) > 1 else None
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        known = source.constant(keys)
+        many = f"len({value}) > {others + 1} and len({known}.intersection({value})) > 1"
+        source.refuse_if(f"{many} and {source.constant(check)}({value}, s) is not None")
+
+    return described(check, emit)
 
 
 def array_of(item_check: Check) -> Check:
@@ -128,9 +199,20 @@ def array_of(item_check: Check) -> Check:
                 result = joined(result, at(more, index))
         return result
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        source.refuse_if(f"type({value}) is not list or not {value}")
+        item = source.variable("y")
+        with source.block(f"for {item} in {value}:"):
+            source.check(item_check, item)
+
+    return described(check, emit)
 
 
 def or_null(check: Check) -> Check:
     """Returns the check that also accepts null, as an item of an array of primitive siblings may be."""
-    return lambda value, scope: None if value is None else check(value, scope)
+
+    def emit(source: Source, value: str) -> None:
+        with source.block(f"if {value} is not None:"):
+            source.check(check, value)
+
+    return described(lambda value, scope: None if value is None else check(value, scope), emit)

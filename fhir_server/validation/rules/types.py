@@ -10,6 +10,7 @@ from fhir_server.fhir.shapes import Canonical
 from fhir_server.validation.report import Findings, found, has_error, listing
 from fhir_server.validation.rules.resource import scope_within
 from fhir_server.validation.site import Build, Check, Key, Scope, Site
+from fhir_server.validation.sure import Source, described
 
 ANY_RESOURCE = frozenset({"Resource", "DomainResource"})
 
@@ -28,7 +29,10 @@ def build_allowed(keys: Iterable[Key], allowed: Sequence[str], place: str, profi
         given = listing({barred[name] for name in used})
         return found("validation.choice-type", element=place, found=given, expected=listing(allowed), profile=profile)
 
-    return check
+    def emit(source: Source, owner: str) -> None:
+        source.refuse_if(f"not {source.constant(names)}.isdisjoint({owner})")
+
+    return described(check, emit)
 
 
 def build_type_profile(site: Site, build: Build) -> Check | None:

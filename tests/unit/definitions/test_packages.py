@@ -12,6 +12,7 @@ from fhir_server.definitions.findings import DefinitionError
 from fhir_server.definitions.library import DEFAULT_BASE, Places
 from fhir_server.definitions.packages import read_definitions
 
+PATIENT = "http://hl7.org/fhir/StructureDefinition/Patient"
 URL = "http://example.org/StructureDefinition/p"
 
 
@@ -82,6 +83,11 @@ def package(tmp_path):
     return tmp_path / "package-of-others"
 
 
+def notes_of(definitions: Any):
+    assert {i.severity for i in definitions.findings} <= {"warning"}
+    return [(i.key, Path(i.params["file"]).name, i.path) for i in definitions.findings]
+
+
 def write(folder: Path, **resources: Any):
     folder.mkdir(parents=True, exist_ok=True)
     for name, resource in resources.items():
@@ -126,9 +132,40 @@ def test_a_definition_needs_url_and_id(package, faults_of):
     ]
 
 
-def test_a_canonical_url_may_stand_once(package, faults_of):
-    write(package, a=profile(), b=profile())
-    assert faults_of(package) == [("definitions.duplicate", "b.json", "StructureDefinition.url")]
+def test_a_canonical_url_of_ours_may_stand_once(house, faults_of):
+    write(house / "profiles" / "x" / "definitions", a=profile(), b=profile(name="Q"))
+    assert faults_of() == [("definitions.duplicate", "b.json", "StructureDefinition.url")]
+
+
+def test_of_one_url_in_two_packages_the_first_counts_and_the_other_is_noted(tmp_path, load):
+    write(tmp_path / "p", a=profile())
+    write(tmp_path / "q", b=profile(name="Q"), c=profile(url=URL + "2", id="c"))
+    definitions = load(tmp_path / "p", tmp_path / "q")
+    assert (definitions.structure(URL).name, [s.url for s in definitions.profiles()]) == ("P", [URL, URL + "2"])
+    assert notes_of(definitions) == [("definitions.duplicate", "b.json", "StructureDefinition.url")]
+
+
+def test_the_same_definition_in_two_packages_is_no_news(tmp_path, load):
+    write(tmp_path / "p", a=profile())
+    write(tmp_path / "q", b=profile())
+    assert load(tmp_path / "p", tmp_path / "q").findings == ()
+
+
+def test_ours_counts_where_a_package_has_its_url(house, package, load):
+    write(house / "profiles" / "x" / "definitions", p=profile(name="Ours"))
+    write(package, a=profile())
+    definitions = load(package)
+    assert definitions.structure(URL).name == "Ours"
+    assert notes_of(definitions) == [("definitions.duplicate", "a.json", "StructureDefinition.url")]
+
+
+def test_both_versions_of_one_url_can_be_asked_for(tmp_path, load):
+    for name, version in (("p", "2"), ("q", "1")):
+        system = {"resourceType": "CodeSystem", "id": "c", "url": "http://example.org/c", "content": "complete"}
+        write(tmp_path / name, c=system | {"version": version})
+    definitions = load(tmp_path / "p", tmp_path / "q")
+    asked = ("http://example.org/c", "http://example.org/c|1", "http://example.org/c|2", "http://example.org/c|3")
+    assert [definitions.code_system(url)["version"] for url in asked] == ["2", "1", "2", "2"]
 
 
 def test_a_profile_needs_its_snapshot(package, faults_of):
@@ -151,9 +188,16 @@ def test_a_profile_may_stand_on_another_of_its_package(package, load):
     assert load(package).structure(URL).base == URL + "2"
 
 
-def test_r4s_own_structures_cannot_be_redefined(package, faults_of):
-    write(package, a=profile(url="http://hl7.org/fhir/StructureDefinition/Patient"))
-    assert faults_of(package) == [("definitions.redefines-r4", "a.json", "StructureDefinition.url")]
+def test_ours_cannot_redefine_r4s_own_structures(house, faults_of):
+    write(house / "profiles" / "x" / "definitions", a=profile(url=PATIENT))
+    assert faults_of() == [("definitions.redefines-r4", "a.json", "StructureDefinition.url")]
+
+
+def test_r4s_own_structure_counts_where_a_package_has_a_copy(package, load):
+    write(package, a=profile(url=PATIENT), b=profile())
+    definitions = load(package)
+    assert (definitions.structure(PATIENT).source, [s.url for s in definitions.profiles()]) == ("", [URL])
+    assert notes_of(definitions) == [("definitions.redefines-r4", "a.json", "StructureDefinition.url")]
 
 
 def test_newer_terminology_replaces_r4s(package, load):

@@ -76,7 +76,7 @@ def run(text, focus=PATIENT, **environment: object):
         ("1 / 3 < 0.334", [True]),
         ("2.5.round()", [Decimal(3)]),
         ("(-2.5).truncate()", [-2]),
-        ("2.power(-1)", [Decimal("0.5")]),
+        ("2.power(-1)", []),
         ("(-1).ln()", []),
         ("(-3 'mg').abs() = 3 'mg'", [True]),
         # strings
@@ -214,9 +214,9 @@ def test_reference_stands_for_its_type_only_when_asked():
 
 def test_strict_evaluation_refuses_unknown_elements():
     assert run("name.nmae") == []
-    with pytest.raises(EvaluationError, match="HumanName has no element nmae"):
+    with pytest.raises(FhirPathError, match="HumanName has no element nmae"):
         run("name.nmae", strict=True)
-    with pytest.raises(EvaluationError, match="Patient has no element deceasedBoolean"):
+    with pytest.raises(FhirPathError, match="Patient has no element deceasedBoolean"):
         run("deceasedBoolean", strict=True)
 
 
@@ -259,6 +259,6 @@ def test_functions_are_all_of_the_specification_and_of_fhir():
         "take intersect exclude union combine iif toBoolean convertsToBoolean toInteger convertsToInteger toDate convertsToDate toDateTime "
         "convertsToDateTime toDecimal convertsToDecimal toQuantity convertsToQuantity toString convertsToString toTime convertsToTime indexOf substring "
         "startsWith endsWith contains upper lower replace matches replaceMatches length toChars abs ceiling exp floor ln log power round sqrt truncate "
-        "children descendants trace now timeOfDay today aggregate not type extension hasValue getValue resolve memberOf conformsTo htmlChecks checkModifiers"
+        "children descendants trace now timeOfDay today aggregate not type extension hasValue getValue resolve memberOf subsumes subsumedBy conformsTo htmlChecks checkModifiers"
     )
     assert set(wanted.split()) - set(FUNCTIONS) == set()

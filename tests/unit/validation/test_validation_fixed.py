@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from fhir_server.validation.rules.fixed import is_match, is_same, ordered
+from fhir_server.validation.rules.fixed import build_matching, is_match, is_same, ordered
+from fhir_server.validation.rules.resource import scope_of
+from fhir_server.validation.sure import sure_of
 
-CODE = {"coding": [{"system": "s", "code": "c"}]}
+CODE = {"coding": [{"system": "urn:s", "code": "c"}]}
 
 
 @pytest.mark.parametrize(
@@ -36,9 +38,9 @@ def test_fixed_means_equal_as_fhir_sees_it(value, wanted, same):
 @pytest.mark.parametrize(
     ("value", "pattern", "matches"),
     [
-        ({"coding": [{"system": "s", "code": "c", "display": "d"}], "text": "t"}, CODE, True),
-        ({"coding": [{"system": "x", "code": "c"}, {"system": "s", "code": "c"}]}, CODE, True),
-        ({"coding": [{"system": "s", "code": "x"}, {"system": "x", "code": "c"}]}, CODE, False),
+        ({"coding": [{"system": "urn:s", "code": "c", "display": "d"}], "text": "t"}, CODE, True),
+        ({"coding": [{"system": "x", "code": "c"}, {"system": "urn:s", "code": "c"}]}, CODE, True),
+        ({"coding": [{"system": "urn:s", "code": "x"}, {"system": "x", "code": "c"}]}, CODE, False),
         ({"text": "t"}, CODE, False),
         ({"coding": "s"}, CODE, False),
         ("s", CODE, False),
@@ -107,3 +109,29 @@ def test_a_fixed_true_is_not_one(check_profile, profile):
     check = check_profile(profile("Patient", {"id": "Patient.active", "max": "1", "fixedBoolean": True}))
     assert check({"resourceType": "Patient", "active": True}) == set()
     assert ("error", "validation.fixed", "Patient.active") in check({"resourceType": "Patient", "active": 1})
+
+
+PATTERNS = (
+    "a",
+    True,
+    1,
+    {"a": "x"},
+    {"a": {"b": "x", "c": [{"d": "y"}]}},
+    [{"a": "x"}],
+    [{"a": "x"}, {"b": "y"}],
+    ["x"],
+    {"a": []},
+    {},
+)
+
+
+@pytest.mark.parametrize("wanted", PATTERNS)
+@pytest.mark.parametrize(
+    "more", [None, "x", 1, True, [], {}, {"a": None}, {"a": "x"}, {"a": ["x"]}, [{"b": "y", "a": "x"}], [None, 7]]
+)
+def test_the_quick_form_of_a_pattern_accepts_what_matches(wanted, more):
+    scope = scope_of({"resourceType": "Patient"})
+    quick = sure_of(build_matching(wanted))
+    assert [quick(value, scope) for value in (wanted, more, [more])] == [
+        is_match(v, wanted) for v in (wanted, more, [more])
+    ]

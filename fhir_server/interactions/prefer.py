@@ -1,0 +1,28 @@
+"""What a client prefers to get back, https://hl7.org/fhir/R4/http.html#ops; what we do not know is ignored (RFC 7240)."""
+
+import re
+from typing import NamedTuple
+
+from fhir_server.interactions.messages import FhirRequest
+
+_PREFERENCE = re.compile(r'\s*([\w-]+)\s*=\s*"?([\w-]+)"?\s*')
+
+
+class Preference(NamedTuple):
+    """`returns` is minimal, representation, OperationOutcome or empty; `lenient` leaves out what is not understood."""
+
+    returns: str = ""
+    lenient: bool = False
+
+
+_NOTHING = Preference()
+
+
+def preference_of(request: FhirRequest) -> Preference:
+    """Returns what the Prefer header says; of a preference that stands twice the first counts."""
+    header = request.header("prefer")
+    if not header:
+        return _NOTHING
+    found = [match for part in re.split("[,;]", header) if (match := _PREFERENCE.fullmatch(part))]
+    said = {match[1].lower(): match[2] for match in reversed(found)}
+    return Preference(said.get("return", ""), said.get("handling", "").lower() == "lenient")

@@ -1,0 +1,183 @@
+"""`$everything` of a patient or an encounter, https://hl7.org/fhir/R4/patient-operation-everything.html."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fhir_server.errors import NotSupported, TooCostly
+from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
+from fhir_server.fhir.dates import OPEN_HIGH, OPEN_LOW, Range
+from fhir_server.fhir.references import local_key
+from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
+from fhir_server.interactions.bundle_references import references_in
+from fhir_server.interactions.context import Parts, Target
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.queries import self_url
+from fhir_server.operations.call import Given, check_type, key_of, present, read_given, resource_in
+from fhir_server.operations.everything_places import Limits, Place, Section, query_of, sections_of
+from fhir_server.search.cursor import PageToken
+from fhir_server.search.query import Query, SortBy, SortKey
+from fhir_server.store.contract import Cursor, Key, Snapshot, StoredVersion
+
+ONCE = ("_since", "_count", "_page")
+CARE = ("start", "end")
+STRETCH = 500
+"""Resources that are read at a time in search of what they refer to."""
+MOST_READ = 50_000
+"""Resources of one compartment that are read in search of what they refer to."""
+_BY_ID = (SortKey(SortBy.ID),)
+
+
+async def everything(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
+    """Returns one page of a compartment, or of those of all patients one after another: the owner, its resources by type
+    and id, then what they refer to outside of it, each once.
+
+    `_since` is inclusive and about the last update, `start` and `end` about the date of care; a resource without such a
+    date stays. What is referred to is followed for one hop, and never leads to another patient's data.
+
+    Raises:
+        NotFound, Gone: there is no such patient or encounter.
+        BadValue: a value that cannot be read.
+        SearchParameterUnknown: an unknown parameter.
+        SearchValueInvalid: a page token that is not ours.
+        TooCostly: the compartment is too large to look for what it refers to.
+    """
+    check_type(target, "everything", "Patient", "Encounter")
+    assert target.type is not None
+    of_patients = target.type == "Patient"
+    given = read_given(request, (*ONCE, *CARE) if of_patients else ONCE, ("_type",))
+    limits = _limits(parts, given)
+    count = given.number("_count", parts.settings.max_count, parts.settings.max_count)
+    used = [p for p in given.pairs if p[0] != "_page"]
+    fingerprint = "/".join(request.path) + "?" + "&".join(f"{k}={v}" for k, v in used)
+    async with parts.store.snapshot() as snapshot:
+        moment, place = await _begin(parts, snapshot, target, given.text("_page"), fingerprint)
+        walk = _Walk(parts, snapshot, moment, limits, sections_of(parts, target.type), target.id is None, request.base)
+        matches, included, following = await _page(walk, place, count)
+    links = [Link("self", self_url(request, given.pairs))]
+    if following is not None:
+        token = PageToken(moment, (following.owner, following.section), following.after)
+        links.append(Link("next", self_url(request, [*used, ("_page", parts.pages.write(token, fingerprint))])))
+    entries = [BundleEntry(f"{request.base}/{v.key}", v.body, "match") for v in matches]
+    entries += [BundleEntry(f"{request.base}/{v.key}", v.body, "include") for v in included]
+    return FhirResponse(200, bundle_bytes("searchset", entries, links))
+
+
+def _limits(parts: Parts, given: Given) -> Limits:
+    types = given.texts("_type")
+    for type_ in types:
+        parts.support(type_)
+    since, start, end = (given.dates(parts, name) for name in ("_since", *CARE))
+    care = Range(start.low if start else OPEN_LOW, end.high if end else OPEN_HIGH) if start or end else None
+    return Limits(frozenset(types), since.low if since else None, care)
+
+
+async def _begin(
+    parts: Parts, snapshot: Snapshot, target: Target, token: str | None, fingerprint: str
+) -> tuple[Moment, Place | None]:
+    if token is not None:
+        found = parts.pages.read(token, fingerprint)
+        owner, section = found.values
+        return Moment(found.moment), Place(str(owner), int(section or 0), found.id)
+    if target.id is not None:
+        owned = await present(snapshot, key_of(target))
+        return snapshot.moment, Place(str(owned.key))
+    if target.type != "Patient":
+        raise NotSupported.of("operation.instance-missing", name="everything", type=target.type)
+    return snapshot.moment, await _owner_after(snapshot, snapshot.moment, "")
+
+
+async def _owner_after(snapshot: Snapshot, moment: Moment, id_: str) -> Place | None:
+    query = Query(ResourceType("Patient"), (), _BY_ID, count=1)
+    page = await snapshot.search(query, Cursor(moment, (id_,), ResourceId(id_)))
+    return Place(str(page.matches[0].key)) if page.matches else None
+
+
+async def _page(
+    walk: "_Walk", place: Place | None, count: int
+) -> tuple[list[StoredVersion], list[StoredVersion], Place | None]:
+    """Returns matches and included resources of one page, none of them twice, and where the next one begins."""
+    found: dict[Key, tuple[bool, StoredVersion]] = {}
+    while place is not None and len(found) < count:
+        is_match = place.section < len(walk.sections)
+        versions, place = await walk.step(place, count - len(found))
+        for version in versions:
+            found.setdefault(version.key, (is_match, version))
+    shown = found.values()
+    return [v for is_match, v in shown if is_match], [v for is_match, v in shown if not is_match], place
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One way through one compartment, or through those of all patients, as of one moment."""
+
+    parts: Parts
+    snapshot: Snapshot
+    moment: Moment
+    limits: Limits
+    sections: tuple[Section, ...]
+    goes_on: bool
+    base: str
+
+    async def step(self, place: Place, most: int) -> tuple[list[StoredVersion], Place | None]:
+        """Returns at most so many resources from a place on, all of one section, and the place after them."""
+        if place.section == len(self.sections):
+            return await self.referred(place, most)
+        section, after = self.sections[place.section], Place(place.owner, place.section + 1)
+        if not self.limits.wants(section.type):
+            return [], after
+        query = query_of(section, place.owner, self.limits, most)
+        page = await self.snapshot.search(query, self._cursor(place.after))
+        more = Place(place.owner, place.section, page.next.id) if page.next else after
+        return list(page.matches), more
+
+    async def referred(self, place: Place, most: int) -> tuple[list[StoredVersion], Place | None]:
+        """Returns what the compartment refers to, in the order of its keys, and the place after it."""
+        keys = sorted([k for k in await self._targets(place.owner) if str(k) > place.after], key=str)
+        shown = keys[:most]
+        found = [v for v in await self.snapshot.read_many(shown) if v.body is not None and self._is_recent(v)]
+        if len(keys) > most:
+            return found, Place(place.owner, place.section, str(shown[-1]))
+        owner = place.owner.partition("/")[2]
+        return found, await _owner_after(self.snapshot, self.moment, owner) if self.goes_on else None
+
+    async def _targets(self, owner: str) -> set[Key]:
+        """Returns the wanted keys that the resources of the compartment name, whether they are wanted themselves or not."""
+        inside = self.parts.definitions.compartment("Patient")
+        of_patient = owner.startswith("Patient/")
+        found: set[Key] = set()
+        async for version in self._members(owner):
+            resource = resource_in(version)
+            for _, text in references_in(resource, ""):
+                name = local_key(text, self.base)
+                if name is not None and self._may_follow(name[0], of_patient=of_patient, inside=name[0] in inside):
+                    found.add(Key(ResourceType(name[0]), ResourceId(name[1])))
+        return found - {version.key async for version in self._members(owner)} if not of_patient else found
+
+    def _may_follow(self, type_: str, *, of_patient: bool, inside: bool) -> bool:
+        known = ResourceType(type_) in self.parts.definitions.resources
+        return known and self.limits.wants(type_) and not (of_patient and (inside or type_ == "Patient"))
+
+    async def _members(self, owner: str) -> AsyncIterator[StoredVersion]:
+        """Yields the compartment as far as its date of care is wanted.
+
+        Raises:
+            TooCostly: it is too large.
+        """
+        wanted, read = Limits(care=self.limits.care), 0
+        for section in self.sections:
+            cursor: Cursor | None = self._cursor("")
+            while cursor is not None:
+                page = await self.snapshot.search(query_of(section, owner, wanted, STRETCH), cursor)
+                read += len(page.matches)
+                if read > MOST_READ:
+                    raise TooCostly.of("operation.compartment-too-large", "_type", owner=owner, most=MOST_READ)
+                for version in page.matches:
+                    yield version
+                cursor = page.next
+
+    def _cursor(self, after: str) -> Cursor:
+        return Cursor(self.moment, (after,), ResourceId(after))
+
+    def _is_recent(self, version: StoredVersion) -> bool:
+        since = self.limits.since
+        return since is None or version.updated_at.timestamp() * 1_000_000 >= since

@@ -1,0 +1,67 @@
+"""Displays and designations: which one a reader wants, and whether one is right, https://hl7.org/fhir/R4/codesystem.html#designations."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from fhir_server.fhir.shapes import JsonObject
+from fhir_server.terminology.code_system import Concept
+from fhir_server.terminology.languages import fits
+
+DISPLAY_USE = "http://terminology.hl7.org/CodeSystem/designation-usage"
+
+
+class Named(NamedTuple):
+    """What is known of the names of a code: its concept, and what the value set itself says of it."""
+
+    concept: Concept | None
+    own: JsonObject | None
+    language: str | None
+    """The language of `concept.display`, where the code system tells it."""
+
+
+def designations_of(named: Named) -> Sequence[JsonObject]:
+    """Returns the designations as R4 writes them, the value set's own first, without repetitions."""
+    own = named.own.get("designation", ()) if named.own else ()
+    found = [*own, *(named.concept.designations if named.concept else ())]
+    return [one for place, one in enumerate(found) if one not in found[:place]]
+
+
+def display_of(named: Named, languages: Sequence[str] = ()) -> str | None:
+    """Returns the display in the first of these languages that it is known in, else the usual one."""
+    usual = (named.own or {}).get("display") or (named.concept.display if named.concept else None)
+    for language in languages:
+        if named.language is not None and fits(named.language, language):
+            return usual
+        for one in designations_of(named):
+            if fits(one.get("language"), language):
+                return str(one["value"])
+        if named.language is None and fits("en", language):
+            return usual
+    return usual
+
+
+def names_of(named: Named) -> Iterator[str]:
+    """Yields every display and designation."""
+    for display in ((named.own or {}).get("display"), named.concept.display if named.concept else None):
+        if display:
+            yield display
+    for one in designations_of(named):
+        yield one["value"]
+
+
+def folded(text: str) -> str:
+    """Returns a text for comparison: width and case do not count, white space is one blank."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def is_name(display: str, named: Named) -> bool:
+    """Tells whether a display is one of the names of a code; case and white space do not count."""
+    wanted = folded(display)
+    return any(folded(name) == wanted for name in names_of(named))
+
+
+def matches(words: Sequence[str], code: str, named: Named) -> bool:
+    """Tells whether each of these folded words is part of the code or of one of its names: `高血` finds 高血压."""
+    texts = [folded(one) for one in (code, *names_of(named))]
+    return all(any(word in text for text in texts) for word in words)

@@ -1,0 +1,167 @@
+"""Where an extension may stand, https://hl7.org/fhir/R4/defining-extensions.html#context."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from fhir_server.definitions.registry import StructureDefinition
+from fhir_server.fhir.type_model import TypeModel
+from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
+from fhir_server.validation.report import Findings, found, listing
+from fhir_server.validation.rules.walk import Spot, spots
+from fhir_server.validation.site import Build, Check, Scope
+
+CORE = "http://hl7.org/fhir/StructureDefinition/"
+ANYWHERE = frozenset({"Element", "Any", "*"})
+CORRECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
+    f"{CORE}structuredefinition-fhir-type": (("element", "ElementDefinition.type"),),
+    f"{CORE}regex": (("element", "ElementDefinition"), ("element", "ElementDefinition.type")),
+    f"{CORE}structuredefinition-normative-version": (("element", "Element"),),
+    f"{CORE}capabilitystatement-expectation": (("element", "Element"),),
+    f"{CORE}capabilitystatement-prohibited": (("element", "Element"),),
+}
+"""Contexts that R4 published too narrow: its own definitions use these extensions elsewhere."""
+FREE = ("ElementDefinition.fixed", "ElementDefinition.pattern", "ElementDefinition.example.value")
+"""Values of these are parts of other resources, and so are the extensions in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Where one extension may stand: types and element paths, within which extensions, at which paths, on what terms."""
+
+    url: str
+    elements: frozenset[str]
+    extensions: frozenset[str]
+    paths: tuple[Expression, ...]
+    terms: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Returns the contexts as a sentence lists them."""
+        return listing([*self.elements, *self.extensions, *(path.text for path in self.paths)])
+
+
+def build_context(structure: StructureDefinition, build: Build) -> Check | None:
+    """Returns the check that an extension stands where its definition allows it, or None when it may stand anywhere.
+
+    An expression that cannot be compiled or run forbids nothing.
+    """
+    contexts = _contexts(structure)
+    if (ANYWHERE & contexts.elements or not structure.context) and not contexts.terms:
+        return None
+    model = build.definitions.model
+
+    def check(value: Any, scope: Scope) -> Findings | None:
+        if not contexts.terms and _is_at_root(value, scope, contexts, model):
+            return None
+        holder = _holders(scope, model).get(id(value))
+        return None if holder is None else _fault(value, holder, contexts, scope, model)
+
+    return check
+
+
+def _contexts(structure: StructureDefinition) -> Contexts:
+    listed = CORRECTED.get(structure.url, structure.context)
+    of_kind = {kind: [text for one, text in listed if one == kind] for kind in ("element", "extension", "fhirpath")}
+    paths = tuple(path for text in of_kind["fhirpath"] if (path := _compiled(text)))
+    elements = frozenset(text.removeprefix(CORE) for text in of_kind["element"])
+    return Contexts(structure.url, elements, frozenset(of_kind["extension"]), paths, structure.context_invariants)
+
+
+def _compiled(text: str, type_: str | None = None) -> Expression | None:
+    try:
+        return compile(text, type_)
+    except FhirPathError:
+        return None
+
+
+def _is_at_root(value: Any, scope: Scope, contexts: Contexts, model: TypeModel) -> bool:
+    """Tells at once of an extension of the resource itself, where most stand."""
+    beside = scope.resource.get("extension")
+    if type(beside) is not list or not any(one is value for one in beside):
+        return False
+    return not contexts.elements.isdisjoint(_lineage(str(scope.resource.get("resourceType")), model))
+
+
+def _holders(scope: Scope, model: TypeModel) -> Mapping[int, Spot]:
+    """Returns what each extension of the resource stands in, by the `id()` of the extension; worked out once a run."""
+    key = ("holders", id(scope.resource))
+    if key not in scope.memo:
+        all_spots = spots(scope.resource, model)
+        scope.memo[key] = {id(s.value): s.owner for s in all_spots if s.type == "Extension" and s.owner}
+    known: Mapping[int, Spot] = scope.memo[key]
+    return known
+
+
+def _fault(value: Any, holder: Spot, contexts: Contexts, scope: Scope, model: TypeModel) -> Findings | None:
+    places = frozenset(_places(holder, model))
+    if any(place.startswith(FREE) for place in places):
+        return None
+    if not (_is_allowed(places, holder, contexts) or _is_on_path(holder, contexts, scope)):
+        return found("validation.extension-context", url=contexts.url, expected=str(contexts), found=listing(places))
+    for term in contexts.terms:
+        if not _holds(term, value, holder, scope):
+            return found("validation.extension-term", url=contexts.url, term=term)
+    return None
+
+
+def _is_allowed(places: frozenset[str], holder: Spot, contexts: Contexts) -> bool:
+    if ANYWHERE & contexts.elements or not contexts.elements.isdisjoint(places):
+        return True
+    if any(element.startswith(("http:", "https:", "urn:")) for element in contexts.elements):
+        return True  # elements of a profile: whether the resource meets it is another question
+    outer = holder if holder.type == "Extension" else holder.owner
+    url = outer.value.get("url") if outer and outer.type == "Extension" else None
+    return url in contexts.extensions or any(one.endswith(f"#{url}") for one in contexts.extensions)
+
+
+def _is_on_path(holder: Spot, contexts: Contexts, scope: Scope) -> bool:
+    return any(one is holder.value for path in contexts.paths for one in _nodes(path, scope))
+
+
+def _nodes(path: Expression, scope: Scope) -> list[Any]:
+    try:
+        found_nodes = path.collection(scope.resource, resource=scope.resource, rootResource=scope.root)
+    except EvaluationError:
+        return []
+    return [node.value for node in found_nodes]
+
+
+def _holds(term: str, value: Any, holder: Spot, scope: Scope) -> bool:
+    """Tells whether a context invariant is not plainly false; `%extension` is the extension."""
+    expression = _compiled(term, holder.type)
+    if expression is None:
+        return True
+    variables = {"resource": scope.resource, "rootResource": scope.root, "extension": value}
+    try:
+        return expression.evaluate(holder.value, **variables) != [False]
+    except EvaluationError:
+        return True
+
+
+def _lineage(type_: str, model: TypeModel) -> Iterator[str]:
+    """Yields a type and those it derives from; a backbone path is a BackboneElement."""
+    current: str | None = type_
+    while current:
+        yield current
+        current = model.parents.get(current, "BackboneElement" if "." in current else None)
+
+
+def _places(holder: Spot, model: TypeModel) -> Iterator[str]:
+    """Yields every name of the place: `Patient.name`, `DomainResource.name`, `HumanName`, `Element`, ...
+
+    An element is named from each of the types that it stands in, a choice element in each of its spellings.
+    """
+    yield from _lineage(holder.type, model)
+    tails, spot = list(_spellings(holder)), holder.owner
+    while spot is not None:
+        for type_, tail in product(_lineage(spot.type, model), tails):
+            yield f"{type_}.{tail}"
+        tails = [f"{name}.{tail}" for name, tail in product(_spellings(spot), tails)] if spot.owner else []
+        spot = spot.owner
+
+
+def _spellings(spot: Spot) -> tuple[str, ...]:
+    if spot.choice is None:
+        return (spot.name,)
+    return (spot.choice, f"{spot.choice}[x]", spot.name, f"{spot.choice}.ofType({spot.type})")
