@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fhir_server.clock import Clock, IdSource, RandomIds, SystemClock
 from fhir_server.definitions.packages import load_definitions
 from fhir_server.interactions.context import OperationPlace, Parts, Rules, rule_set
+from fhir_server.operations.everything import everything
 from fhir_server.operations.fhirpath import fhirpath
 from fhir_server.operations.live_definitions import with_live_definitions
 from fhir_server.operations.snapshot import snapshot
@@ -22,6 +23,7 @@ from fhir_server.store.contract import Store
 from fhir_server.validation import Validator
 
 OPERATIONS: Mapping[str, OperationPlace] = {
+    "everything": OperationPlace(everything, on_type=True, on_instance=True, verbs=("GET", "POST")),
     "expand": OperationPlace(expand, on_type=True, on_instance=True, verbs=("GET", "POST")),
     "lookup": OperationPlace(lookup, on_type=True, verbs=("GET", "POST")),
     "subsumes": OperationPlace(subsumes, on_type=True, on_instance=True, verbs=("GET", "POST")),

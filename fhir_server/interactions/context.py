@@ -79,7 +79,7 @@ class Parts:
     ids: IdSource
     pages: PageTokens
     operations: Mapping[str, OperationPlace] = field(default_factory=dict)
-    policy: WritePolicy = WritePolicy()
+    policy: WritePolicy = field(default_factory=WritePolicy)
 
     @property
     def definitions(self) -> Definitions:

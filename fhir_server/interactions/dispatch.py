@@ -14,23 +14,36 @@ from fhir_server.interactions.body import resource_of
 from fhir_server.interactions.capabilities import capabilities
 from fhir_server.interactions.context import OperationPlace, Parts, Target
 from fhir_server.interactions.create import create
-from fhir_server.interactions.delete import delete
+from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.entries import check_bundle
-from fhir_server.interactions.history import history
+from fhir_server.interactions.history import history, history_of_system, history_of_type
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.patch import conditional_patch, patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.search import search, search_by_post
 from fhir_server.interactions.transaction import transaction
-from fhir_server.interactions.update import update
+from fhir_server.interactions.update import conditional_update, update
 from fhir_server.interactions.vread import vread
 
 Run = Callable[..., Awaitable[FhirResponse]]
 Verbs = Mapping[str, tuple[str, Run]]
 
-ON_TYPE: Verbs = {"GET": ("search-type", search), "POST": ("create", create)}
+ON_TYPE: Verbs = {
+    "GET": ("search-type", search),
+    "POST": ("create", create),
+    "PUT": ("update", conditional_update),
+    "PATCH": ("patch", conditional_patch),
+    "DELETE": ("delete", conditional_delete),
+}
 ON_SEARCH: Verbs = {"POST": ("search-type", search_by_post)}
-ON_INSTANCE: Verbs = {"GET": ("read", read), "PUT": ("update", update), "DELETE": ("delete", delete)}
+ON_INSTANCE: Verbs = {
+    "GET": ("read", read),
+    "PUT": ("update", update),
+    "PATCH": ("patch", patch),
+    "DELETE": ("delete", delete),
+}
 ON_HISTORY: Verbs = {"GET": ("history-instance", history)}
+ON_TYPE_HISTORY: Verbs = {"GET": ("history-type", history_of_type)}
 ON_VERSION: Verbs = {"GET": ("vread", vread)}
 
 
@@ -62,6 +75,9 @@ async def route(parts: Parts, request: FhirRequest) -> FhirResponse:
     if path == ("metadata",):
         _verb(request, {"GET": "capabilities"})
         return await capabilities(parts, request)
+    if path == ("_history",):
+        _verb(request, {"GET": "history-system"})
+        return await history_of_system(parts, request)
     if path[-1].startswith("$") and len(path) < 4:
         return await _operate(parts, request, path[-1].removeprefix("$"))
     return await _interact(parts, request, *_place_of(path))
@@ -78,6 +94,8 @@ def _place_of(path: tuple[str, ...]) -> tuple[Verbs, list[str]]:
             return ON_TYPE, [type_]
         case (type_, "_search"):
             return ON_SEARCH, [type_]
+        case (type_, "_history"):
+            return ON_TYPE_HISTORY, [type_]
         case (type_, id_):
             return ON_INSTANCE, [type_, id_]
         case (type_, id_, "_history"):

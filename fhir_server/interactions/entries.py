@@ -1,6 +1,7 @@
 """The entries of a transaction or batch, typed and checked, https://hl7.org/fhir/R4/http.html#transaction."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
@@ -11,9 +12,12 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_SHAPES = {"POST": "Patient", "PUT": "Patient/123", "DELETE": "Patient/123", "GET": "Patient/123 or Patient?name=x"}
+_ONE = "Patient/123 or Patient?identifier=x"
+_SHAPES = {"POST": "Patient", "PUT": _ONE, "PATCH": _ONE, "DELETE": _ONE}
+PATCHES = ("Binary", "Parameters")
+"""What a patch is sent as: JSON Patch inside a Binary, FHIRPath Patch as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,17 @@ class Entry:
     def as_request(self, outer: FhirRequest) -> FhirRequest:
         """Returns the request that the entry stands for, with the language and preference of the outer one."""
         kept = {k: v for k, v in outer.headers.items() if k in ("accept-language", "prefer")}
-        body = b"" if self.resource is None else encode(self.resource)
-        return FhirRequest(self.method, self.path, self.query, {**kept, **self.headers}, body, outer.base)
+        media, body = self._content()
+        headers = {**kept, **self.headers, **({"content-type": media} if media else {})}
+        return FhirRequest(self.method, self.path, self.query, headers, body, outer.base)
+
+    def _content(self) -> tuple[str, bytes]:
+        """Returns media type and body: what a Binary holds for a patch, else the resource."""
+        if self.resource is None:
+            return "", b""
+        if self.method == "PATCH" and self.resource.get("resourceType") == "Binary":
+            return str(self.resource.get("contentType")), _base64(self.resource.get("data"))
+        return "application/fhir+json", encode(self.resource)
 
 
 def check_bundle(parts: Parts, bundle: JsonObject) -> str:
@@ -86,25 +99,42 @@ def split_url(url: str, base: str) -> tuple[tuple[str, ...], tuple[tuple[str, st
 
 
 def _headers_of(request: JsonObject) -> dict[str, str]:
-    names = {"ifMatch": "if-match", "ifNoneMatch": "if-none-match", "ifNoneExist": "if-none-exist"}
+    names = {
+        "ifMatch": "if-match",
+        "ifNoneMatch": "if-none-match",
+        "ifModifiedSince": "if-modified-since",
+        "ifNoneExist": "if-none-exist",
+    }
     return {header: request[key] for key, header in names.items() if isinstance(request.get(key), str)}
+
+
+def _base64(data: object) -> bytes:
+    try:
+        return b64decode(str(data), validate=True)
+    except ValueError:
+        return b""
 
 
 def _shape_issues(entry: Entry, url: str) -> list[Issue]:
     found = []
-    wanted = {"POST": 1, "PUT": 2, "DELETE": 2}.get(entry.method)
     is_operation = any(segment.startswith("$") for segment in entry.path)
-    if wanted and not is_operation and not _fits(entry, wanted):
+    if entry.method in _SHAPES and not is_operation and not _fits(entry):
         expected = _SHAPES[entry.method]
         place = f"{entry.where}.request.url"
         found.append(issue("bundle.url-invalid", place, method=entry.method, expected=expected, found=url))
-    if entry.method in ("POST", "PUT") and not isinstance(entry.resource, dict):
+    if entry.method in ("POST", "PUT", "PATCH") and not isinstance(entry.resource, dict):
         found.append(issue("bundle.resource-missing", f"{entry.where}.resource", method=entry.method, url=url))
+    elif entry.method == "PATCH" and (entry.resource or {}).get("resourceType") not in PATCHES:
+        sent = (entry.resource or {}).get("resourceType")
+        found.append(issue("bundle.patch-resource", f"{entry.where}.resource", found=sent, valid=", ".join(PATCHES)))
     return found
 
 
-def _fits(entry: Entry, segments: int) -> bool:
-    """PUT and DELETE name one resource; a search URL instead is a conditional one, told apart later."""
-    if entry.query:
-        return entry.method in ("PUT", "DELETE") and len(entry.path) == 1
-    return len(entry.path) == segments and (segments == 1 or bool(_ID.fullmatch(entry.path[1])))
+def _fits(entry: Entry) -> bool:
+    """A POST names a type; PUT, PATCH and DELETE name one resource, or a type with criteria; deletions may cascade."""
+    if entry.method == "POST":
+        return len(entry.path) == 1 and not entry.query
+    if len(entry.path) == 1:
+        return bool(entry.query)
+    by_id = len(entry.path) == 2 and bool(_ID.fullmatch(entry.path[1]))
+    return by_id and (not entry.query or entry.method == "DELETE")

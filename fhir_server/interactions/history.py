@@ -80,7 +80,8 @@ def _asked(parts: Parts, request: FhirRequest, of: Key | ResourceType | None) ->
     types = list(parts.definitions.resources) if of is None else [of.type if isinstance(of, Key) else of]
     subset = subset_of(request.query, parts.definitions, types)
     count = 0 if subset.summary == "count" else count_of(parts, request)
-    past = Past(of, since and int(since.low), at and (int(at.low), int(at.high)), count, with_total=True)
+    low = None if since is None else since.low
+    past = Past(of, low, None if at is None else (at.low, at.high), count, with_total=True)
     return _Asked(past, subset, [p for p in request.query if p[0] in PARAMETERS and p[0] != PAGE], query.get(PAGE))
 
 
@@ -92,9 +93,7 @@ def _range_of(parts: Parts, query: dict[str, str], name: str) -> Range | None:
         return range_of(text, parts.zone)
     except ValueError:
         expected = "an instant such as 2026-01-31T08:00:00+08:00"
-        raise SearchValueInvalid.of(
-            "rest.parameter-invalid", name, name=name, value=text, expected=expected
-        ) from None
+        raise SearchValueInvalid.of("rest.parameter-invalid", name, name=name, value=text, expected=expected) from None
 
 
 def _fingerprint(request: FhirRequest, used: Pairs) -> str:

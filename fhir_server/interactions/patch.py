@@ -21,7 +21,15 @@ Change = Callable[[JsonObject], JsonObject]
 """Returns a resource as a patch makes it; the resource that it is given may be changed on the way."""
 
 _PARAMETERS = frozenset(
-    {"application/fhir+json", "application/fhir+xml", "application/json", "application/xml", "text/json", "text/xml", ""}
+    {
+        "application/fhir+json",
+        "application/fhir+xml",
+        "application/json",
+        "application/xml",
+        "text/json",
+        "text/xml",
+        "",
+    }
 )
 FORMATS = (JSON_PATCH, "application/fhir+json", "application/fhir+xml")
 

@@ -12,8 +12,8 @@ from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.include import included
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.queries import PAGE, Pairs, self_url
 from fhir_server.interactions.prefer import preference_of
+from fhir_server.interactions.queries import PAGE, Pairs, self_url
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.parse import ParsedSearch, parse_query

@@ -8,13 +8,10 @@ from fhir_server.interactions.integrity import commit, needs_of
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.write_plan import Draft, Unchanged, findings_of, if_match_of, plan_put
 from fhir_server.interactions.written import written
-from fhir_server.search.query import Query
 from fhir_server.store.contract import Key, StoredVersion
 
 
-def draft_of(
-    parts: Parts, request: FhirRequest, key: Key, *, resource: JsonObject, method: str, unless: Query | None = None
-) -> Draft:
+def draft_of(parts: Parts, request: FhirRequest, key: Key, *, resource: JsonObject, method: str) -> Draft:
     """Validates a resource and returns it as it goes into the store under `key`.
 
     Raises:
@@ -22,7 +19,7 @@ def draft_of(
     """
     issues = tuple(findings_of(parts, resource))
     needs = needs_of(parts, resource, request.base)
-    return Draft(key, resource, method, if_match_of(request), unless, needs, request.base, issues)
+    return Draft(key, resource, method, if_match_of(request), None, needs, request.base, issues)
 
 
 async def store_draft(

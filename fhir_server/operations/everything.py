@@ -28,9 +28,9 @@ _BY_ID = (SortKey(SortBy.ID),)
 
 
 async def everything(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
-    """Returns one page of a compartment, or of those of all patients one after another: the owner, its resources by type
-    and id, then what they refer to outside of it, each once.
+    """Returns one page of a compartment: the owner, its resources by type and id, then what they refer to, each once.
 
+    Without an instance it is the compartments of all patients, one after another, and nothing stands on a page twice.
     `_since` is inclusive and about the last update, `start` and `end` about the date of care; a resource without such a
     date stays. What is referred to is followed for one hop, and never leads to another patient's data.
 
@@ -145,13 +145,14 @@ class _Walk:
         inside = self.parts.definitions.compartment("Patient")
         of_patient = owner.startswith("Patient/")
         found: set[Key] = set()
+        members: set[Key] = set()
         async for version in self._members(owner):
-            resource = resource_in(version)
-            for _, text in references_in(resource, ""):
+            members.add(version.key)
+            for _, text in references_in(resource_in(version), ""):
                 name = local_key(text, self.base)
                 if name is not None and self._may_follow(name[0], of_patient=of_patient, inside=name[0] in inside):
                     found.add(Key(ResourceType(name[0]), ResourceId(name[1])))
-        return found - {version.key async for version in self._members(owner)} if not of_patient else found
+        return found - members
 
     def _may_follow(self, type_: str, *, of_patient: bool, inside: bool) -> bool:
         known = ResourceType(type_) in self.parts.definitions.resources

@@ -16,6 +16,7 @@ from fhir_server.search.query import (
     IdIs,
     KeyIs,
     KeyStarts,
+    Near,
     Not,
     ReferredBy,
     RefersTo,
@@ -66,7 +67,7 @@ def without_aliases(clause: Clause, code: str, alias: Alias) -> Clause:
         return Not(without_aliases(clause.clause, code, alias))
     if isinstance(clause, AnyOf | AllOf):
         return replace(clause, clauses=tuple(without_aliases(c, code, alias) for c in clause.clauses))
-    if isinstance(clause, IdIs | UpdatedTest | ReferredBy):
+    if isinstance(clause, IdIs | UpdatedTest | ReferredBy | Near):
         return clause
     renamed: list[Clause] = [replace(clause, param=c + clause.param.removeprefix(code)) for c in alias.codes]
     if alias.only and clause.param == code:

@@ -51,9 +51,9 @@ def find_composite(parameter: SearchParameter, support: ResourceSupport, model: 
 def _are_single(paths: Sequence[str], type_: str, model: TypeModel) -> bool:
     """Tells whether no path starts from a repeating element; a choice of types is one element."""
     names = {branch.strip(" (").split(".")[0].split(" ")[0] for path in paths for branch in path.split("|")}
-    found = [model.properties[type_][key] for name in names for key in (name, *model.choice_keys(type_, name))
-             if key in model.properties[type_]]
-    return bool(found) and not any(each.is_list for each in found)
+    known = model.properties[type_]
+    found = [known[key] for name in names for key in (name, *model.choice_keys(type_, name)) if key in known]
+    return bool(found) and not any(each.is_array for each in found)
 
 
 def files_rows(parameter: SearchParameter, support: ResourceSupport, model: TypeModel) -> bool:

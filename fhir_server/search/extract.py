@@ -9,11 +9,12 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from fhir_server import fhirpath
-from fhir_server.definitions.registry import Definitions, SearchParameter
+from fhir_server.definitions.registry import Definitions, ResourceSupport, SearchParameter
 from fhir_server.definitions.search_parameters import published_for
 from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
+from fhir_server.search import composites, near, phonetic
 from fhir_server.search.aliases import find_alias
 from fhir_server.search.branches import union_branches
 from fhir_server.search.entrance import entrance_keys
@@ -139,7 +140,15 @@ def _compile_own(definitions: Definitions, type_: ResourceType) -> None:
 
 def _filed_parameters(definitions: Definitions, type_: ResourceType) -> list[SearchParameter]:
     support = definitions.resources[type_]
-    return [p for p in offered(support).values() if p.code not in _WITHOUT_ROWS and not find_alias(p, support)]
+    return [
+        p for p in offered(support).values() if p.code not in _WITHOUT_ROWS and _files_rows(p, support, definitions)
+    ]
+
+
+def _files_rows(parameter: SearchParameter, support: ResourceSupport, definitions: Definitions) -> bool:
+    if parameter.kind == composites.KIND:
+        return composites.files_rows(parameter, support, definitions.model)
+    return find_alias(parameter, support) is None
 
 
 def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
@@ -192,8 +201,12 @@ def _nodes(branch: _Branch, resource: JsonObject) -> list[tuple[Any, str]]:
 
 
 def _filer(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> File:
+    if parameter.kind == composites.KIND:
+        return composites.filer(definitions, definitions.resources[type_], parameter)
+    if parameter.code == near.CODE:
+        return near.rows
     if parameter.kind == "token":
         systems = implied_systems(definitions, type_, parameter)
         if systems != NONE_IMPLIED:
             return token.rows_of_codes(systems)
-    return KINDS[parameter.kind].file
+    return phonetic.rows if parameter.code == phonetic.CODE else KINDS[parameter.kind].file

@@ -6,14 +6,17 @@ from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import SearchParameterUnknown
 from fhir_server.search.kinds import KINDS
 
-NOT_OFFERED = frozenset({"_text", "_content", "_list", "_has", "_type", "_query", "_filter"})
+NOT_OFFERED = frozenset({"_text", "_content", "_has", "_type", "_query"})
 """Parameters of R4 that this server refuses by name."""
+
+_MORE_KINDS = frozenset({"composite", "special"})
+"""Kinds that are read with more than the parameter itself, see `filters.py`."""
 
 
 def find_offered(code: str, support: ResourceSupport) -> SearchParameter | None:
     """Returns the parameter of that code if it can be searched: of a kind that is built, with an expression."""
     parameter = support.search.get(code)
-    if parameter is None or parameter.kind not in KINDS or not parameter.expression or code in NOT_OFFERED:
+    if parameter is None or parameter.kind not in KINDS | _MORE_KINDS or not parameter.expression or code in NOT_OFFERED:
         return None
     return parameter
 

@@ -71,6 +71,17 @@ class TextIs:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentHas:
+    """Every phrase occurs in the text of the resource, or in its narrative alone.
+
+    A phrase is words as `search/content.py` makes them, parted by one blank each; there is at least one.
+    """
+
+    phrases: tuple[str, ...]
+    narrative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RangeTest:
     """A range of `param` stands in relation `op` to `[low, high)`.
 

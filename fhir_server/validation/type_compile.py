@@ -87,14 +87,14 @@ def _value_check(type_: str, key: Key, site: Site, build: Build) -> Check:
 def _extension(type_: str, name: str, build: Build) -> Check:
     """Returns the check of an extension; quickly, its content and its definition are looked at one after the other."""
     content = build.type_check("Extension")
-    place = {"is_modifier": name == "modifierExtension", "is_nested": type_ == "Extension"}
-    definition = build_extension(_nothing, build, **place)
+    is_modifier = name == "modifierExtension"
+    definition = build_extension(_nothing, build, owner=type_, is_modifier=is_modifier)
 
     def emit(source: Source, value: str) -> None:
         source.check(content, value)
         source.check(definition, value)
 
-    return described(build_extension(content, build, **place), emit)
+    return described(build_extension(content, build, owner=type_, is_modifier=is_modifier), emit)
 
 
 def _nothing(_value: Any, _scope: Scope) -> Findings | None:

@@ -6,8 +6,9 @@ the exact value; `ap` with a tenth of the value on both sides. An indexed number
 
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import SearchValueInvalid
@@ -25,6 +26,10 @@ HIGHEST = 1e308
 
 _NUMBERS = (int, Decimal, float)
 _NUMBER = re.compile(r"-?\d{1,40}(?P<fraction>\.\d{1,40})?(?P<exponent>[eE][+-]?\d{1,3})?", re.ASCII)
+
+
+Scale: TypeAlias = Callable[[Decimal | float], Decimal | float]
+"""Turns numbers into those that are compared; greater ones into greater ones."""
 
 
 class Span(NamedTuple):
@@ -54,17 +59,24 @@ def _clause(code: str, part: str) -> Clause:
     return RangeTest(code, op, span.low, span.high)
 
 
-def searched_span(op: RangeOp, text: str) -> Span | None:
-    """Returns what `op` compares with for a number as it was written, or None when it is no number."""
+def as_it_is(value: Decimal | float) -> Decimal | float:
+    """Returns the number itself: the scale of plain numbers."""
+    return value
+
+
+def searched_span(op: RangeOp, text: str, scale: Scale = as_it_is) -> Span | None:
+    """Returns what `op` compares with for a number as it was written, on a scale, or None when it is no number."""
     found = _NUMBER.fullmatch(text)
     if found is None:
         return None
     value = Decimal(text)
     if op in (RangeOp.EQ, RangeOp.NE):
-        return _around(value, _half_digit(value, whole_power=bool(found["exponent"] and not found["fraction"])))
+        width = _half_digit(value, whole_power=bool(found["exponent"] and not found["fraction"]))
+        return _between(scale(value - width), scale(value + width))
     if op is RangeOp.AP:
-        return _around(value, abs(value) / 10)
-    return point(value)
+        width = abs(value) / 10
+        return _between(scale(value - width), scale(value + width))
+    return point(scale(value))
 
 
 def _half_digit(value: Decimal, *, whole_power: bool) -> Decimal:
@@ -73,8 +85,8 @@ def _half_digit(value: Decimal, *, whole_power: bool) -> Decimal:
     return Decimal(5).scaleb(exponent - (2 if whole_power else 1))
 
 
-def _around(value: Decimal, width: Decimal) -> Span:
-    low, high = _bounded(value - width), _bounded(value + width)
+def _between(start: Decimal | float, end: Decimal | float) -> Span:
+    low, high = _bounded(start), _bounded(end)
     return Span(low, high if high > low else math.nextafter(low, math.inf))
 
 

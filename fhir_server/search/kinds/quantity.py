@@ -1,28 +1,37 @@
 """Quantity parameters: a number with a unit, https://hl7.org/fhir/R4/search.html#quantity.
 
-A quantity is filed under its coded unit, `code␟system`, and under its written unit where that reads differently.
+A quantity is filed under its coded unit, `code␟system`, and under its written unit where that reads differently. One in
+UCUM is filed in base units, too, as `param:ucum`: 5 mg/dL is 50 g.m-3, and so is 50 mg/L.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache, partial
+from math import copysign
 from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import SearchValueInvalid
+from fhir_server.fhir import ucum
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
-from fhir_server.search.kinds.number import HIGHEST, LOWEST, Span, is_number, point, searched_span
+from fhir_server.search.kinds.number import HIGHEST, LOWEST, Scale, Span, as_it_is, is_number, point, searched_span
 from fhir_server.search.query import AnyOf, Clause, RangeTest
 from fhir_server.search.rows import SEPARATOR, RangeRow
 from fhir_server.search.values import any_of, modifier_refused, prefixed, split, unescape
 
 MODIFIERS: frozenset[str] = frozenset()
+IN_BASE = ":ucum"
 _CURRENCIES = "urn:iso:std:iso:4217"
 
 
 def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
     """Returns the clause of a quantity: `[prefix]number`, `number|system|code`, or `number||unit`.
 
-    A unit without a system is compared with the code and with the unit as it is written.
+    A UCUM unit is compared in base units; a unit without a system with the code and with the unit as it is written.
 
     Raises:
         SearchValueInvalid: an alternative has no number, or not exactly these parts.
@@ -36,9 +45,12 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
 def _clause(code: str, part: str) -> Clause:
     number, *unit = [unescape(p) for p in split(part, "|")]
     op, text = prefixed(number)
-    span = searched_span(op, text)
+    base = base_of(unit[1]) if unit[:1] == [ucum.SYSTEM] and len(unit) == 2 else None
+    span = searched_span(op, text, base.scale if base else as_it_is)
     if span is None or len(unit) not in (0, 2) or (unit and not unit[1]):
         raise SearchValueInvalid.of("search.value-quantity", code, name=code, value=part)
+    if base is not None:
+        return RangeTest(code + IN_BASE, op, span.low, span.high, base.code)
     tests = tuple(RangeTest(code, op, span.low, span.high, wanted) for wanted in _wanted(*unit))
     return tests[0] if len(tests) == 1 else AnyOf(tests)
 
@@ -57,10 +69,9 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
 
 
 def file_quantity(code: str, value: JsonObject, filing: Filing) -> None:
-    """Files a Quantity under its coded and its written unit; one without a number not at all."""
-    span = _span(value)
-    if span is not None:
-        _file(code, canonical(span, _coded(value)), _written(value), filing)
+    """Files a Quantity under its coded and its written unit and in base units; one without a number not at all."""
+    if is_number(value.get("value")):
+        _file(code, value, partial(_span, value), filing)
 
 
 def _money(code: str, value: JsonObject, filing: Filing) -> None:
@@ -69,12 +80,27 @@ def _money(code: str, value: JsonObject, filing: Filing) -> None:
 
 def _range(code: str, value: JsonObject, filing: Filing) -> None:
     low, high = _object(value.get("low")), _object(value.get("high"))
-    spans = _span(low), _span(high)
-    if spans == (None, None):
+    _file(code, low or high, lambda scale: _joined(_span(low, scale), _span(high, scale)), filing)
+
+
+def _joined(low: Span | None, high: Span | None) -> Span | None:
+    joined = Span(low.low if low else LOWEST, high.high if high else HIGHEST)
+    return joined if (low or high) and joined.low < joined.high else None
+
+
+def _file(code: str, unit: JsonObject, span_on: Callable[[Scale], Span | None], filing: Filing) -> None:
+    """Files a range as it stands, and in base units; `unit` is what tells the unit of both its ends."""
+    span = span_on(as_it_is)
+    if span is None:
         return
-    span = Span(spans[0].low if spans[0] else LOWEST, spans[1].high if spans[1] else HIGHEST)
-    if span.low < span.high:
-        _file(code, canonical(span, _coded(low or high)), _written(low or high), filing)
+    coded, written = _coded(unit), _written(unit)
+    filing.ranges[RangeRow(code, span.low, span.high, coded or written)] = None
+    if coded and written and not coded.startswith(written + SEPARATOR):
+        filing.ranges[RangeRow(code, span.low, span.high, written)] = None
+    base = base_of(unit["code"]) if unit.get("system") == ucum.SYSTEM and isinstance(unit.get("code"), str) else None
+    in_base = span_on(base.scale) if base else None
+    if base and in_base:
+        filing.ranges[RangeRow(code + IN_BASE, in_base.low, in_base.high, base.code)] = None
 
 
 def _object(value: Any) -> JsonObject:
@@ -84,19 +110,36 @@ def _object(value: Any) -> JsonObject:
 _FILERS = {"Money": _money, "Range": _range}
 
 
-def canonical(span: Span, unit: str) -> tuple[Span, str]:
-    """Returns a range and its unit, `code␟system` or empty, in the form that is filed: as they stand.
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base units that a unit is converted to: their code, and how its numbers become theirs."""
 
-    This is the one place where units are brought to a common one.
+    code: str
+    scale: Scale
+
+
+@lru_cache(4096)
+def base_of(code: str) -> Base | None:
+    """Returns what a UCUM unit is compared in; None for no UCUM code and for scales on which more is less (pH).
+
+    The latter are compared as they stand: their prefixes would turn round.
     """
-    return span, unit
+    unit = ucum.parse(code)
+    if unit is None:
+        return None
+    one, two = (ucum.to_base(Decimal(number), unit) for number in (1, 2))
+    if one is None or two is None or one >= two:
+        return None
+    return Base(ucum.code_of(unit.dimensions), partial(_in_base, unit))
 
 
-def _file(code: str, coded: tuple[Span, str], written: str, filing: Filing) -> None:
-    span, unit = coded
-    filing.ranges[RangeRow(code, span.low, span.high, unit or written)] = None
-    if unit and written and not unit.startswith(written + SEPARATOR):
-        filing.ranges[RangeRow(code, span.low, span.high, written)] = None
+def _in_base(unit: ucum.Unit, value: Decimal | float) -> float:
+    """Returns a number in base units; one that is too far from nought for that is at the end of all numbers."""
+    exact = Decimal(value)
+    base = ucum.to_base(exact, unit)
+    if base is None:
+        return 0.0 if exact.adjusted() < 0 else copysign(HIGHEST, exact)
+    return float(max(Fraction(LOWEST), min(base, Fraction(HIGHEST))))
 
 
 def _coded(value: JsonObject) -> str:
@@ -108,11 +151,11 @@ def _written(value: JsonObject) -> str:
     return str(value.get("unit") or "")
 
 
-def _span(value: JsonObject) -> Span | None:
+def _span(value: JsonObject, scale: Scale) -> Span | None:
     number = value.get("value")
     if not is_number(number):
         return None
-    exact, comparator = point(number), value.get("comparator")
+    exact, comparator = point(scale(number)), value.get("comparator")
     return exact if comparator is None else _compared(exact, comparator)
 
 

@@ -1,12 +1,18 @@
-"""String parameters: the start of a normalised text, `:contains`, `:exact`, https://hl7.org/fhir/R4/search.html#string."""
+"""String parameters: the start of a normalised text, `:contains`, `:exact`, https://hl7.org/fhir/R4/search.html#string.
+
+Chinese is written without blanks between words: a value with Chinese characters is found wherever it stands in the text.
+`phonetic` compares readings, see `search/phonetic.py`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import SearchValueInvalid
+from fhir_server.search import bigrams, phonetic
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
+from fhir_server.search.han import has_han
 from fhir_server.search.normal import normalise
 from fhir_server.search.query import Clause, KeyStarts, TextContains, TextIs
 from fhir_server.search.rows import TextRow
@@ -15,8 +21,13 @@ from fhir_server.search.values import any_of, modifier_refused, unescape
 MODIFIERS = frozenset({"exact", "contains"})
 
 _CLAUSES: Mapping[str | None, Callable[[str, str], Clause]] = {
-    None: lambda code, text: KeyStarts(code, _wanted(code, text)),
-    "contains": lambda code, text: TextContains(code, _wanted(code, text)),
+    None: lambda code, text: _plain(code, _wanted(code, text)),
+    "contains": lambda code, text: bigrams.contains(code, _wanted(code, text)),
+    "exact": TextIs,
+}
+_PHONETIC: Mapping[str | None, Callable[[str, str], Clause]] = {
+    None: lambda code, text: phonetic.starts(code, _wanted(code, text)),
+    "contains": lambda code, text: TextContains(code, phonetic.spelling(_wanted(code, text))),
     "exact": TextIs,
 }
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +48,12 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
     """
     if modifier not in _CLAUSES:
         raise modifier_refused(parameter.code, str(modifier), MODIFIERS)
-    return any_of(parameter.code, raw, lambda part: _CLAUSES[modifier](parameter.code, unescape(part)))
+    clause_of = (_PHONETIC if parameter.code == phonetic.CODE else _CLAUSES)[modifier]
+    return any_of(parameter.code, raw, lambda part: clause_of(parameter.code, unescape(part)))
+
+
+def _plain(code: str, normal: str) -> Clause:
+    return bigrams.contains(code, normal) if has_han(normal) else KeyStarts(code, normal)
 
 
 def _wanted(code: str, text: str) -> str:
@@ -55,6 +71,8 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
         if normal:
             filing.keys.add(f"{code}={normal}")
             filing.texts[TextRow(code, normal, text)] = None
+            if not normal.isascii():
+                filing.keys.update(f"{code}{bigrams.PAIRS}={pair}" for pair in bigrams.pairs(normal))
 
 
 def _texts(value: Any, type_name: str) -> Iterable[str]:

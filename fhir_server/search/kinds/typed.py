@@ -10,7 +10,8 @@ from typing import Any
 from fhir_server.fhir.dates import DateError, range_of
 from fhir_server.fhir.references import search_key
 from fhir_server.search.filing import Filing
-from fhir_server.search.kinds import date, quantity, reference, token, uri
+from fhir_server.search.kinds import date, labels, quantity, reference, token, uri
+from fhir_server.search.normal import normalise
 from fhir_server.search.rows import SEPARATOR, RangeRow
 
 FileTyped = Callable[[Any, Filing], None]
@@ -25,20 +26,28 @@ def typed_filer(code: str, rows: Rows, type_name: str) -> FileTyped:
 
 def _concept(code: str) -> FileTyped:
     def file(value: Any, filing: Filing) -> None:
+        add = filing.keys.add
+        text = value.get("text")
+        if text is not None and (normal := normalise(text)):
+            add(f"{code}:text={normal}")
         for coding in value.get("coding") or ():
-            found = coding.get("code")
+            found, display = coding.get("code"), coding.get("display")
             if found is not None:
-                filing.keys.add(f"{code}={found.lower()}{SEPARATOR}{coding.get('system') or ''}")
+                add(f"{code}={found.lower()}{SEPARATOR}{coding.get('system') or ''}")
+            if display is not None and display != text and (normal := normalise(display)):
+                add(f"{code}:text={normal}")
 
     return file
 
 
-def _pair(name: str) -> Callable[[str], FileTyped]:
+def _pair(name: str, label: str, type_name: str) -> Callable[[str], FileTyped]:
     def build(code: str) -> FileTyped:
         def file(value: Any, filing: Filing) -> None:
             found, system = value.get(name), value.get("system")
             if found is not None:
                 filing.keys.add(f"{code}={found.lower()}{SEPARATOR}{system if type(system) is str else ''}")
+            if label in value:
+                labels.rows(code, value, type_name, filing)
 
         return file
 
@@ -93,8 +102,8 @@ def _quantity(code: str) -> FileTyped:
 
 _BUILDERS: Mapping[tuple[Rows, str], Callable[[str], FileTyped]] = {
     (token.rows, "CodeableConcept"): _concept,
-    (token.rows, "Coding"): _pair("code"),
-    (token.rows, "Identifier"): _pair("value"),
+    (token.rows, "Coding"): _pair("code", "display", "Coding"),
+    (token.rows, "Identifier"): _pair("value", "type", "Identifier"),
     (reference.rows, "Reference"): _reference,
     (uri.rows, "uri"): _plain_uri,
     (uri.rows, "canonical"): _uri,

@@ -66,9 +66,7 @@ def _page(
     return Page(matches, following, total, before, places)
 
 
-def _asked(
-    connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment
-) -> _Asked:
+def _asked(connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment) -> _Asked:
     then = then_of(cursor, moment)
     query = followed(connection, query, code, then)
     earlier: list[Row] = []

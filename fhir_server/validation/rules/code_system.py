@@ -112,7 +112,7 @@ def _value_faults(property_: JsonObject, defined: Mapping[str, Property], codes:
     if known.type and type_ != known.type:
         severity = by_policy(scope.policy)
         return [Finding("validation.property-type", {"code": code, "found": type_, "expected": known.type}, severity)]
-    if known.standard in SIBLINGS and type_ == "code" and property_[key] not in codes:
+    if known.standard in SIBLINGS and type_ == "code" and str(property_[key]) not in codes:
         return _sibling(code, property_[key], scope)
     return []
 

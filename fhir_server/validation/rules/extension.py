@@ -15,15 +15,17 @@ EXT_1 = "Must have either extensions or value[x], not both"
 EXT_1_ZH = "扩展必须有子扩展或 value[x] 之一,不能都有,也不能都没有"
 
 
-def build_extension(check_content: Check, build: Build, *, is_modifier: bool, is_nested: bool) -> Check:
+def build_extension(check_content: Check, build: Build, *, owner: str, is_modifier: bool) -> Check:
     """Returns the check of one extension: R4's own on its content, then the definition that its URL names.
 
-    `is_modifier` tells a modifierExtension; `is_nested` an extension within another, whose relative URL its parent defines.
+    `owner` is the type or backbone path that it stands in; an extension within another one may have a relative URL, which
+    its parent defines. `is_modifier` tells a modifierExtension.
     """
+    is_nested = owner == "Extension"
     known: dict[str, Check] = {}
 
     def look_up(url: str) -> Check:
-        check = _definition_check(url, build, is_modifier=is_modifier)
+        check = _definition_check(url, build, owner=owner, is_modifier=is_modifier)
         if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
             known[url] = check
         return check
@@ -39,7 +41,7 @@ def build_extension(check_content: Check, build: Build, *, is_modifier: bool, is
     return check
 
 
-def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
+def _definition_check(url: str, build: Build, *, owner: str, is_modifier: bool) -> Check:
     structure = build.definitions.structure(url)
     if structure is None or structure.type != "Extension":
         return _unknown(url, is_modifier=is_modifier)
@@ -48,7 +50,7 @@ def _definition_check(url: str, build: Build, *, is_modifier: bool) -> Check:
     if "|" in url and url != structure.url:
         return lambda _value, _scope: at(found("validation.extension-version", url=shown(url)), "url")
     defined = build.profile_check(url) or _nothing
-    return all_of([defined, _parts_check(structure), build_context(structure, build)]) or _nothing
+    return all_of([defined, _parts_check(structure), build_context(structure, owner, build)]) or _nothing
 
 
 def _parts_check(structure: StructureDefinition) -> Check | None:

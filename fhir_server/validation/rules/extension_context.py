@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from fhir_server.definitions.registry import StructureDefinition
+from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
 from fhir_server.validation.report import Findings, found, listing
@@ -41,18 +42,20 @@ class Contexts:
         return listing([*self.elements, *self.extensions, *(path.text for path in self.paths)])
 
 
-def build_context(structure: StructureDefinition, build: Build) -> Check | None:
-    """Returns the check that an extension stands where its definition allows it, or None when it may stand anywhere.
+def build_context(structure: StructureDefinition, owner: str, build: Build) -> Check | None:
+    """Returns the check that an extension stands where its definition allows it, or None when it may stand in `owner`.
 
-    An expression that cannot be compiled or run forbids nothing.
+    `owner` is the type or backbone path that has the extension; where that alone does not tell, the place is looked up. An expression that cannot be compiled or run forbids nothing.
     """
     contexts = _contexts(structure)
     if (ANYWHERE & contexts.elements or not structure.context) and not contexts.terms:
         return None
     model = build.definitions.model
+    if not contexts.terms and not contexts.elements.isdisjoint(_lineage(owner, model)):
+        return None
 
     def check(value: Any, scope: Scope) -> Findings | None:
-        if not contexts.terms and _is_at_root(value, scope, contexts, model):
+        if not contexts.terms and any(_stands_at(path, value, scope) for path in contexts.elements):
             return None
         holder = _holders(scope, model).get(id(value))
         return None if holder is None else _fault(value, holder, contexts, scope, model)
@@ -75,12 +78,20 @@ def _compiled(text: str, type_: str | None = None) -> Expression | None:
         return None
 
 
-def _is_at_root(value: Any, scope: Scope, contexts: Contexts, model: TypeModel) -> bool:
-    """Tells at once of an extension of the resource itself, where most stand."""
-    beside = scope.resource.get("extension")
-    if type(beside) is not list or not any(one is value for one in beside):
+def _stands_at(path: str, value: Any, scope: Scope) -> bool:
+    """Tells at once of an extension at a plain path of the resource's own type, such as `Patient.gender`."""
+    type_, *steps = path.split(".")
+    if type_ != scope.resource.get("resourceType") or not steps:
         return False
-    return not contexts.elements.isdisjoint(_lineage(str(scope.resource.get("resourceType")), model))
+    owners = [scope.resource]
+    for step in steps:
+        owners = [item for owner in owners for name in (step, f"_{step}") for item in _objects(owner.get(name))]
+    return any(one is value for owner in owners for one in _objects(owner.get("extension")))
+
+
+def _objects(value: Any) -> list[JsonObject]:
+    listed = value if type(value) is list else (value,)
+    return [one for one in listed if type(one) is dict]
 
 
 def _holders(scope: Scope, model: TypeModel) -> Mapping[int, Spot]:

@@ -89,19 +89,19 @@ TWO = '<div lang="en" xml:lang="en">a</div><div lang="zh" xml:lang="zh">b</div>'
 
 
 @pytest.mark.parametrize(
-    ("code", "inner", "language", "expected"),
+    ("code", "narrative", "expected"),
     [
-        ("_no", "<p>a</p>", "en", set()),
-        ("_no", TWO, "en", {"narrative-sections"}),
-        ("_yes", TWO, "en", set()),
-        ("_yes", "<p>a</p>", "en", {"narrative-no-sections"}),
-        ("_resource", TWO, "zh-CN", set()),
-        ("_resource", TWO, "de", {"narrative-section-missing"}),
-        ("en", TWO, "de", set()),
-        ("fr", TWO, "de", {"narrative-section-missing"}),
+        ("_no", ("<p>a</p>", "en"), set()),
+        ("_no", (TWO, "en"), {"narrative-sections"}),
+        ("_yes", (TWO, "en"), set()),
+        ("_yes", ("<p>a</p>", "en"), {"narrative-no-sections"}),
+        ("_resource", (TWO, "zh-CN"), set()),
+        ("_resource", (TWO, "de"), {"narrative-section-missing"}),
+        ("en", (TWO, "de"), set()),
+        ("fr", (TWO, "de"), {"narrative-section-missing"}),
     ],
 )
-def test_a_profile_asks_for_sections_by_language(check_profile, profile, code, inner, language, expected):
+def test_a_profile_asks_for_sections_by_language(check_profile, profile, code, narrative, expected):
     text = {"id": "Basic.text", "extension": [{"url": CONTROL, "valueCode": code}]}
-    found = check_profile(profile("Basic", text))(narrated(inner, language=language))
+    found = check_profile(profile("Basic", text))(narrated(narrative[0], language=narrative[1]))
     assert {(k, p) for _, k, p in found} == {(f"validation.{key}", "Basic.text") for key in expected}

@@ -1,0 +1,149 @@
+"""The resources of a transaction as they will be stored: references rewritten, patches applied, all validated.
+
+https://hl7.org/fhir/R4/http.html#trules
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fhir_server.errors import Issue, ResourceInvalid, has_errors, issue
+from fhir_server.fhir.dates import microseconds
+from fhir_server.fhir.references import rewrite_links
+from fhir_server.fhir.shapes import JsonObject, ResourceType
+from fhir_server.interactions.bundle_references import is_conditional, references_in, unresolved_in
+from fhir_server.interactions.conditional import Criteria, criteria_of
+from fhir_server.interactions.context import Parts
+from fhir_server.interactions.integrity import needs_of
+from fhir_server.interactions.messages import FhirRequest
+from fhir_server.interactions.patch import change_of, existing, patched
+from fhir_server.interactions.transaction_steps import Step, told_at
+from fhir_server.interactions.write_plan import Draft, check_if_match, findings_of, if_match_of
+from fhir_server.search.match import Indexed, matches
+from fhir_server.store.contract import Key, Snapshot, StoredVersion
+
+BREATH = 20
+"""After so many validated resources other requests get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try: what it looks at, and the current versions of what will be written."""
+
+    parts: Parts
+    request: FhirRequest
+    snapshot: Snapshot
+    current: Mapping[Key, StoredVersion]
+
+
+async def drafts_of(this: Attempt, steps: Sequence[Step]) -> dict[int, Draft]:
+    """Returns what each storing entry stores, by the entry's index; all findings of all entries come together.
+
+    Raises:
+        ResourceInvalid: a resource breaks R4 or its profile, or a reference names nothing.
+        FhirError: a patch that cannot be applied; the issues name the entry.
+    """
+    storing = [step for step in steps if step.writes and step.entry.method != "DELETE"]
+    ids = {step.entry.full_url: str(step.key) for step in steps if step.entry.full_url}
+    resources = {step.entry.index: _resource_of(this, step, ids) for step in storing}
+    found = await _conditional_targets(this, storing, resources)
+    issues: list[Issue] = []
+    drafts: dict[int, Draft] = {}
+    for number, step in enumerate(storing):
+        resource = resources[step.entry.index]
+        if found:
+            resource = rewrite_links(resource, found, this.parts.definitions.model)
+        drafts[step.entry.index] = _draft(this, step, resource, issues)
+        if number % BREATH == BREATH - 1:
+            await asyncio.sleep(0)
+    if has_errors(issues):
+        raise ResourceInvalid(*issues)
+    return drafts
+
+
+def _resource_of(this: Attempt, step: Step, ids: Mapping[str, str]) -> JsonObject:
+    entry, model = step.entry, this.parts.definitions.model
+    resource = entry.resource or {}
+    if entry.method == "PATCH":
+        return _patched(this, step, resource if resource["resourceType"] == "Binary" else _linked(resource, ids, this))
+    return rewrite_links(resource, ids, model)
+
+
+def _linked(parameters: JsonObject, ids: Mapping[str, str], this: Attempt) -> JsonObject:
+    return rewrite_links(parameters, ids, this.parts.definitions.model)
+
+
+def _patched(this: Attempt, step: Step, patch: JsonObject) -> JsonObject:
+    request = replace(step.entry, resource=patch).as_request(this.request)
+    with told_at(step.entry.where):
+        current = existing(step.key, this.current.get(step.key))
+        check_if_match(step.key, if_match_of(request), current)
+        return patched(current, change_of(this.parts, request))
+
+
+def _draft(this: Attempt, step: Step, resource: JsonObject, issues: list[Issue]) -> Draft:
+    """Returns a step's draft, and adds what is wrong with it to the issues."""
+    place = f"{step.entry.where}.resource"
+    issues.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in unresolved_in(resource, place))
+    found = _findings(this.parts, resource, place)
+    issues.extend(found)
+    request = step.entry.as_request(this.request)
+    return Draft(
+        step.key,
+        resource,
+        step.entry.method,
+        if_match_of(request),
+        step.criteria.query if step.criteria else None,
+        needs_of(this.parts, resource, this.request.base),
+        this.request.base,
+        tuple(found),
+    )
+
+
+def _findings(parts: Parts, resource: JsonObject, place: str) -> list[Issue]:
+    try:
+        found: Sequence[Issue] = findings_of(parts, resource)
+    except ResourceInvalid as error:
+        found = error.issues
+    return [replace(i, path=place + i.path[len(str(resource["resourceType"])) :]) for i in found]
+
+
+async def _conditional_targets(
+    this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject]
+) -> dict[str, str]:
+    """Returns what each conditional reference becomes; what the transaction itself stores counts as stored."""
+    places: dict[str, str] = {}
+    for step in steps:
+        for place, text in references_in(resources[step.entry.index], f"{step.entry.where}.resource"):
+            if is_conditional(text):
+                places.setdefault(text, place)
+    return {text: await _conditional_target(this, steps, resources, (text, place)) for text, place in places.items()}
+
+
+async def _conditional_target(
+    this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject], reference: tuple[str, str]
+) -> str:
+    text, place = reference
+    type_ = ResourceType(text.partition("?")[0])
+    with told_at(place):
+        this.parts.support(type_)
+        criteria = criteria_of(this.parts, type_, text, this.request.base)
+    within = [
+        str(step.key)
+        for step in steps
+        if step.key.type == type_ and _matches(this, criteria, step.key, resources[step.entry.index])
+    ]
+    written = [key.id for key in this.current if key.type == type_]
+    page = await this.snapshot.search(criteria.without(written).query)
+    found = [*within, *(str(match.key) for match in page.matches)]
+    if len(found) != 1:
+        count = "several" if len(found) > 1 else 0
+        raise ResourceInvalid(issue("bundle.conditional-reference", place, reference=text, count=count))
+    return found[0]
+
+
+def _matches(this: Attempt, criteria: Criteria, key: Key, resource: JsonObject) -> bool:
+    now = this.parts.clock.now()
+    entries = this.parts.extractor.extract({**resource, "id": key.id}, now)
+    indexed = Indexed(key.id, microseconds(now), entries, key.type)
+    return all(matches(clause, indexed) for clause in criteria.query.where)
