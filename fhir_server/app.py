@@ -7,9 +7,16 @@ from zoneinfo import ZoneInfo
 from fhir_server.clock import Clock, IdSource, RandomIds, SystemClock
 from fhir_server.definitions.packages import load_definitions
 from fhir_server.interactions.context import OperationPlace, Parts, Rules, rule_set
+from fhir_server.operations.convert import convert
+from fhir_server.operations.diff import diff
+from fhir_server.operations.document import document
 from fhir_server.operations.everything import everything
 from fhir_server.operations.fhirpath import fhirpath
+from fhir_server.operations.graphql import graphql
+from fhir_server.operations.lastn import lastn
 from fhir_server.operations.live_definitions import with_live_definitions
+from fhir_server.operations.match_patients import match_patients
+from fhir_server.operations.meta import meta, meta_add, meta_delete
 from fhir_server.operations.snapshot import snapshot
 from fhir_server.operations.terminology_expand import expand
 from fhir_server.operations.terminology_lookup import lookup, subsumes
@@ -23,7 +30,16 @@ from fhir_server.store.contract import Store
 from fhir_server.validation import Validator
 
 OPERATIONS: Mapping[str, OperationPlace] = {
+    "convert": OperationPlace(convert, on_system=True),
+    "diff": OperationPlace(diff, on_instance=True, verbs=("GET", "POST")),
+    "document": OperationPlace(document, on_type=True, on_instance=True, verbs=("GET", "POST")),
     "everything": OperationPlace(everything, on_type=True, on_instance=True, verbs=("GET", "POST")),
+    "graphql": OperationPlace(graphql, on_system=True, on_instance=True, verbs=("GET", "POST")),
+    "lastn": OperationPlace(lastn, on_type=True, verbs=("GET", "POST")),
+    "match": OperationPlace(match_patients, on_type=True),
+    "meta": OperationPlace(meta, on_system=True, on_type=True, on_instance=True, verbs=("GET", "POST")),
+    "meta-add": OperationPlace(meta_add, on_instance=True),
+    "meta-delete": OperationPlace(meta_delete, on_instance=True),
     "expand": OperationPlace(expand, on_type=True, on_instance=True, verbs=("GET", "POST")),
     "lookup": OperationPlace(lookup, on_type=True, verbs=("GET", "POST")),
     "subsumes": OperationPlace(subsumes, on_type=True, on_instance=True, verbs=("GET", "POST")),

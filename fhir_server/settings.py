@@ -36,6 +36,14 @@ class Settings:
     default_count: int = _setting(20, "Entries on a search page when _count is not given.")
     max_count: int = _setting(1000, "Most entries on a search page.")
     max_included: int = _setting(2000, "Most resources that _include and _revinclude may add to a page.")
+    max_counted: int = _setting(
+        10_000, "Matches that a search counts; only _total=accurate and _summary=count have no limit but time."
+    )
+    page_changes: int = _setting(
+        10_000,
+        "Changes of a type after which the page links of an older search end; each later page looks at them all.",
+    )
+    search_limit_ms: int = _setting(30_000, "How long one search or other read of the store may take, in milliseconds.")
     max_entries: int = _setting(5000, "Most entries in a transaction or batch.")
     page_secret: str = _setting(
         "", "Secret that signs page links; empty makes one at start, so links end with the process."

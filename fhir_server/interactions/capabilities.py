@@ -3,16 +3,19 @@
 The statement is computed from the declarations that dispatch obeys, composed and checked with `fhir.resources`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from fhir_server import __version__
-from fhir_server.definitions.registry import ResourceSupport, SearchParameter
+from fhir_server.definitions.registry import Definitions, ResourceSupport, SearchParameter
 from fhir_server.fhir.json_codec import encode
-from fhir_server.fhir.shapes import JsonObject
+from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.patch import FORMATS
+from fhir_server.search.offered import offered as offered_parameters
+from fhir_server.search.offered import references
 
 _STARTED = datetime.now(UTC).replace(microsecond=0)
 OPERATION_BASE = "http://hl7.org/fhir/OperationDefinition/"
@@ -34,13 +37,17 @@ def _statement_bytes(parts: Parts, base: str) -> bytes:
 
 
 def _statement(parts: Parts, base: str) -> JsonObject:
-    operations = [_operation(name) for name, place in sorted(parts.operations.items()) if place.on_system]
+    documentation = "Family-doctor contracts (家庭医生签约服务): residents, teams, contracts, follow-ups, referrals."
+    pointed_at = _pointed_at(parts)
     rest: JsonObject = {
         "mode": "server",
-        "documentation": "Family-doctor contracts (家庭医生签约服务): residents, teams, contracts, follow-ups, referrals.",
-        "resource": [_resource(parts, support) for _, support in sorted(parts.definitions.resources.items())],
-        "interaction": [{"code": "transaction"}, {"code": "batch"}],
+        "documentation": documentation,
+        "resource": [
+            _resource(parts, s, pointed_at.get(t, ())) for t, s in sorted(parts.definitions.resources.items())
+        ],
+        "interaction": [{"code": code} for code in ("transaction", "batch", "history-system")],
     }
+    operations = [_operation(parts, "", name) for name, place in sorted(parts.operations.items()) if place.on_system]
     if operations:
         rest["operation"] = operations
     return {
@@ -52,40 +59,74 @@ def _statement(parts: Parts, base: str) -> JsonObject:
         "implementation": {"description": "FHIR server for family-doctor contracts", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": list(FORMATS),
         "rest": [rest],
     }
 
 
-def _resource(parts: Parts, support: ResourceSupport) -> JsonObject:
+def _resource(parts: Parts, support: ResourceSupport, pointed_at: Sequence[str]) -> JsonObject:
+    """Describes a type; what is conditional follows from the interactions that dispatch allows and from the policy."""
+    policy, offered = parts.policy, support.interactions
     entry: JsonObject = {
         "type": support.type,
-        "interaction": [{"code": code} for code in support.interactions],
-        "versioning": "versioned-update",
-        "readHistory": True,
-        "updateCreate": True,
-        "conditionalCreate": True,
-        "conditionalRead": "not-match",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
-        "referencePolicy": ["literal", "local"],
-        "searchInclude": list(_includes(support)),
-        "searchParam": [_parameter(p) for _, p in sorted(support.search.items())],
+        "interaction": [{"code": code} for code in offered],
+        "versioning": "versioned-update" if "update" in offered else "versioned",
+        "readHistory": "vread" in offered,
+        "updateCreate": "update" in offered,
+        "conditionalCreate": "create" in offered,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": "update" in offered,
+        "conditionalDelete": policy.conditional_delete if "delete" in offered else "not-supported",
+        "referencePolicy": ["literal", "logical", *(["enforced"] if policy.referential_integrity else [])],
+        "searchInclude": [f"{support.type}:{code}" for code in sorted(references(support))],
+        "searchRevInclude": sorted(pointed_at),
+        "searchParam": [_parameter(p) for _, p in sorted(offered_parameters(support).items())],
+        "supportedProfile": list(support.profiles),
+        "operation": list(_operations(parts, support.type)),
     }
-    operations = [_operation(name) for name, place in sorted(parts.operations.items()) if place.on_type]
-    if support.profiles:
-        entry["supportedProfile"] = list(support.profiles)
-    return {**entry, **({"operation": operations} if operations else {})}
+    return {key: value for key, value in entry.items() if value != []}
 
 
-def _includes(support: ResourceSupport) -> Iterator[str]:
-    for code, parameter in sorted(support.search.items()):
-        if parameter.kind == "reference":
-            yield f"{support.type}:{code}"
+def _pointed_at(parts: Parts) -> dict[ResourceType, list[str]]:
+    """Returns, for each type, the `Type:parameter` that may refer to it."""
+    types = parts.definitions.resources
+    found: dict[ResourceType, list[str]] = {}
+    for source, support in types.items():
+        for code, parameter in references(support).items():
+            for target in parameter.targets or types:
+                found.setdefault(target, []).append(f"{source}:{code}")
+    return found
 
 
 def _parameter(parameter: SearchParameter) -> JsonObject:
     return {"name": parameter.code, "definition": parameter.url, "type": parameter.kind}
 
 
-def _operation(name: str) -> JsonObject:
-    return {"name": name, "definition": f"{OPERATION_BASE}Resource-{name}"}
+def _operations(parts: Parts, type_: ResourceType) -> Iterator[JsonObject]:
+    """Yields the operations of a type: those that R4 defines for it or for all, and our own."""
+    ours = parts.operations.keys() - _defined(parts.definitions)
+    for name, place in sorted(parts.operations.items()):
+        if (place.on_type or place.on_instance) and (name in ours or _r4_definition(parts, type_, name)):
+            yield _operation(parts, type_, name)
+
+
+def _operation(parts: Parts, type_: str, name: str) -> JsonObject:
+    own = f"{parts.definitions.base}/OperationDefinition/{name}"
+    return {"name": name, "definition": _r4_definition(parts, type_, name) or own}
+
+
+def _r4_definition(parts: Parts, type_: str, name: str) -> str | None:
+    urls = (f"{OPERATION_BASE}{of}-{name}" for of in (type_, "Resource"))
+    return next((url for url in urls if url in _operation_urls(parts.definitions)), None)
+
+
+@lru_cache(maxsize=4)
+def _operation_urls(definitions: Definitions) -> frozenset[str]:
+    return frozenset(definitions.canonicals("OperationDefinition"))
+
+
+@lru_cache(maxsize=4)
+def _defined(definitions: Definitions) -> frozenset[str]:
+    """Returns the names of the operations that R4 defines for a type of this server, or for all."""
+    names = (url.removeprefix(OPERATION_BASE).partition("-") for url in _operation_urls(definitions))
+    return frozenset(name for type_, _, name in names if type_ == "Resource" or type_ in definitions.resources)

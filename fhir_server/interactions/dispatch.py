@@ -21,6 +21,12 @@ from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.patch import conditional_patch, patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.search import search, search_by_post
+from fhir_server.interactions.search_system import (
+    search_compartment,
+    search_compartment_by_post,
+    search_system,
+    search_system_by_post,
+)
 from fhir_server.interactions.transaction import transaction
 from fhir_server.interactions.update import conditional_update, update
 from fhir_server.interactions.vread import vread
@@ -44,6 +50,8 @@ ON_INSTANCE: Verbs = {
 }
 ON_HISTORY: Verbs = {"GET": ("history-instance", history)}
 ON_TYPE_HISTORY: Verbs = {"GET": ("history-type", history_of_type)}
+ON_COMPARTMENT: Verbs = {"GET": ("search-type", search_compartment)}
+ON_COMPARTMENT_SEARCH: Verbs = {"POST": ("search-type", search_compartment_by_post)}
 ON_VERSION: Verbs = {"GET": ("vread", vread)}
 
 
@@ -78,6 +86,9 @@ async def route(parts: Parts, request: FhirRequest) -> FhirResponse:
     if path == ("_history",):
         _verb(request, {"GET": "history-system"})
         return await history_of_system(parts, request)
+    if path == ("_search",):
+        _verb(request, {"POST": "search-system"})
+        return await search_system_by_post(parts, request)
     if path[-1].startswith("$") and len(path) < 4:
         return await _operate(parts, request, path[-1].removeprefix("$"))
     return await _interact(parts, request, *_place_of(path))
@@ -98,10 +109,24 @@ def _place_of(path: tuple[str, ...]) -> tuple[Verbs, list[str]]:
             return ON_TYPE_HISTORY, [type_]
         case (type_, id_):
             return ON_INSTANCE, [type_, id_]
+    return _place_below(path)
+
+
+def _place_below(path: tuple[str, ...]) -> tuple[Verbs, list[str]]:
+    """Returns what can be done at a path below a resource: its versions, and what is in its compartment.
+
+    Raises:
+        NotFound: R4 has no such path.
+    """
+    match path:
         case (type_, id_, "_history"):
             return ON_HISTORY, [type_, id_]
         case (type_, id_, "_history", version):
             return ON_VERSION, [type_, id_, version]
+        case (type_, id_, member) if member == "*" or member[:1].isupper():
+            return ON_COMPARTMENT, [type_, id_, member]
+        case (type_, id_, member, "_search"):
+            return ON_COMPARTMENT_SEARCH, [type_, id_, member]
     raise NotFound.of("rest.route-unknown", path="/" + "/".join(path))
 
 
@@ -115,7 +140,8 @@ async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, names: lis
 
 
 async def _on_base(parts: Parts, request: FhirRequest) -> FhirResponse:
-    _verb(request, {"POST": "transaction"})
+    if _verb(request, {"POST": "transaction", "GET": "search-system"}) == "GET":
+        return await search_system(parts, request)
     bundle = resource_of(request, "Bundle")
     run = transaction if check_bundle(parts, bundle) == "transaction" else batch
     return await run(parts, request, bundle)

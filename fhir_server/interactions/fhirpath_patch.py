@@ -9,7 +9,6 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import Property, TypeModel
 from fhir_server.fhirpath import EvaluationError, FhirPathError, budget_of, compile_once
 from fhir_server.fhirpath.nodes import Node
-from fhir_server.interactions.context import Parts
 from fhir_server.interactions.patch_document import Document, Place
 from fhir_server.interactions.patch_values import Value, value_of
 
@@ -41,8 +40,10 @@ class _Run(NamedTuple):
     limit_ms: int
 
 
-def fhirpath_patch(parts: Parts, parameters: JsonObject) -> Callable[[JsonObject], JsonObject]:
+def fhirpath_patch(parameters: JsonObject, model: TypeModel, *, limit_ms: int) -> Callable[[JsonObject], JsonObject]:
     """Reads a patch and returns what applies it; elements that lose their last content go too.
+
+    `limit_ms` is the processor time that one path may take.
 
     The returned function raises InvalidRequest for an expression that is not FHIRPath or a value that fits no element,
     ResourceInvalid where a path leads to nothing or to too much.
@@ -56,7 +57,7 @@ def fhirpath_patch(parts: Parts, parameters: JsonObject) -> Callable[[JsonObject
     operations = [_operation_of(f"Parameters.parameter[{index}]", one) for index, one in enumerate(raw)]
 
     def apply(resource: JsonObject) -> JsonObject:
-        run = _Run(Document(resource), parts.definitions.model, parts.settings.fhirpath_limit_ms)
+        run = _Run(Document(resource), model, limit_ms)
         for operation in operations:
             _RUN[operation.type](run, operation)
         return run.document.root

@@ -137,4 +137,5 @@ def change_of(parts: Parts, request: FhirRequest) -> Change:
         return json_patch(request.body)
     if media not in _PARAMETERS or request.body.lstrip().startswith(b"["):
         raise UnsupportedMedia.of("rest.patch-media", "Content-Type", found=media, valid=", ".join(FORMATS))
-    return fhirpath_patch(parts, resource_of(request, "Parameters"))
+    limit_ms = parts.settings.fhirpath_limit_ms
+    return fhirpath_patch(resource_of(request, "Parameters"), parts.definitions.model, limit_ms=limit_ms)

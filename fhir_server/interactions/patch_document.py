@@ -111,7 +111,7 @@ class Document:
     def _made(self, place: Place) -> Any:
         """Returns the object or list at a place, making what is missing on the way."""
         value: Any = self.root
-        for step, following in zip(place, [*place[1:], ""], strict=True):
+        for step, following in zip(place, (*place[1:], ""), strict=False):
             fresh: Any = [] if isinstance(following, int) else {}
             if isinstance(value, list):
                 value.extend([None] * (int(step) + 1 - len(value)))

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
-from fhir_server.errors import Issue, NotSupported, UnsupportedMedia
-from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
+from fhir_server.errors import Issue, NotSupported, Severity, UnsupportedMedia, issue
+from fhir_server.fhir.bundles import BundleEntry, bundle_bytes
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.outcomes import language_of, operation_outcome
-from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.include import included
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.prefer import preference_of
-from fhir_server.interactions.queries import PAGE, Pairs, self_url
+from fhir_server.interactions.queries import PAGE
+from fhir_server.interactions.search_asked import Asked, Wanted, asked_of
+from fhir_server.interactions.search_moment import AsOf
+from fhir_server.interactions.search_result import Paging, Result, find_page, sized
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.search.parse import ParsedSearch, parse_query
 from fhir_server.search.query import Query
-from fhir_server.store.contract import Cursor, Page, StoredVersion
+from fhir_server.store.contract import StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -29,24 +29,9 @@ async def search(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     Raises:
         SearchParameterUnknown: a name that cannot be used; the issue lists those that can.
         SearchValueInvalid: a value that cannot be read, or a page token that is not ours.
+        Gone: too much has changed since the first page.
     """
-    token = dict(request.query).get(PAGE)
-    pairs = [p for p in request.query if p[0] != PAGE]
-    context = parts.search_context(request.base, lenient=preference_of(request).lenient)
-    parsed = parse_query(ResourceType(type_), pairs, context)
-    subset = _subset_of(parts, type_, parsed)
-    cursor = None if token is None else _cursor_of(parts, type_, parsed, token)
-    async with parts.store.snapshot() as snapshot:
-        page = await snapshot.search(_asked(parsed), cursor)
-        extra = await included(parts, snapshot, parsed.includes, page.matches, request.base)
-    links = _links(parts, request, parsed, page, token)
-    definitions = parts.definitions
-    entries = [_entry(request.base, v, "match", shown(v.body or b"", subset, definitions)) for v in page.matches]
-    beside = Subset(subset.summary)  # the elements were named for the matches
-    entries += [_entry(request.base, v, "include", shown(v.body or b"", beside, definitions)) for v in extra]
-    if parsed.issues:
-        entries.append(_outcome_entry(request, parsed.issues))
-    return FhirResponse(200, bundle_bytes("searchset", entries, links, total=page.total))
+    return await answer(parts, request, Wanted((type_,)))
 
 
 async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -55,56 +40,89 @@ async def search_by_post(parts: Parts, request: FhirRequest, type_: str) -> Fhir
     Raises:
         UnsupportedMedia: the body is no `application/x-www-form-urlencoded`.
     """
+    return await search(parts, as_get(request), type_)
+
+
+def as_get(request: FhirRequest) -> FhirRequest:
+    """Returns the GET that a `_search` by form means.
+
+    Raises:
+        UnsupportedMedia: the body is no `application/x-www-form-urlencoded`.
+    """
     media = (request.header("content-type") or "").partition(";")[0].strip()
     if request.body and media != FORM:
         raise UnsupportedMedia.of("rest.form-needed", "Content-Type", found=media, expected=FORM)
     fields = parse_qsl(request.body.decode("utf-8", errors="replace"), keep_blank_values=True)
-    return await search(parts, request._replace(query=(*request.query, *fields), path=request.path[:1]), type_)
+    return request._replace(query=(*request.query, *fields), path=request.path[:-1])
 
 
-def _asked(parsed: ParsedSearch) -> Query:
-    """Returns the query with its total: accurate unless `_total=none` says that nobody needs it."""
-    wants_total = ("_total", "none") not in parsed.used
-    if parsed.count_only:
-        return replace(parsed.query, count=0, with_total=True)
-    return replace(parsed.query, with_total=wants_total)
+async def answer(parts: Parts, request: FhirRequest, wanted: Wanted) -> FhirResponse:
+    """Returns one page of a search on any types, with links and what the matches include."""
+    pairs = [pair for pair in request.query if pair[0] != PAGE]
+    asked = asked_of(parts, request, wanted, pairs)
+    subset = _subset_of(parts, asked)
+    paging = Paging(parts, request, asked.used)
+    token = paging.read()
+    queries = [sized(_counting(parts, asked, query), token) for query in asked.queries]
+    async with parts.store.snapshot() as snapshot:
+        result = await find_page(snapshot, queries, paging.place(token) if token else None)
+        moment = AsOf(snapshot, result.moment, parts.settings.page_changes)
+        extra = await included(parts, moment, asked.includes, result.matches, request.base)
+    result, findings = _told(parts, asked, replace(result, total=_total_of(result, token)))
+    entries = [*_entries(parts, request, result.matches, "match", subset)]
+    entries += _entries(
+        parts, request, extra, "include", Subset(subset.summary)
+    )  # the elements are those of the matches
+    if findings:
+        entries.append(_outcome_entry(request, findings))
+    links = paging.links(result, asked.queries[0]) if asked.queries else paging.links(result, queries[0])
+    return FhirResponse(200, bundle_bytes("searchset", entries, links, total=result.total))
 
 
-def _subset_of(parts: Parts, type_: str, parsed: ParsedSearch) -> Subset:
+def _counting(parts: Parts, asked: Asked, query: Query) -> Query:
+    """Returns the query with its total: accurate on request, none on request, else as far as counting is cheap."""
+    if asked.count_only:
+        query = replace(query, count=0)
+    most = None if asked.total == "accurate" or (asked.count_only and not asked.total) else parts.settings.max_counted
+    return replace(query, with_total=asked.count_only or asked.total != "none", count_most=most)
+
+
+def _total_of(result: Result, token: PageToken | None) -> int | None:
+    return result.total if token is None or token.total is None else token.total
+
+
+def _told(parts: Parts, asked: Asked, result: Result) -> tuple[Result, Sequence[Issue]]:
+    """Returns the result as it may be told: a number that is only a lower bound says so, or stays unsaid."""
+    most, total = parts.settings.max_counted, result.total
+    capped = not (asked.total == "accurate" or (asked.count_only and not asked.total))
+    if total is None or not capped or total <= most:
+        return result, asked.issues
+    if asked.total != "estimate":
+        return replace(result, total=None), asked.issues
+    finding = issue("search.total-estimated", "_total", severity=Severity.INFORMATION, most=most)
+    return replace(result, total=most), [*asked.issues, finding]
+
+
+def _subset_of(parts: Parts, asked: Asked) -> Subset:
     """Returns the wanted part of the matches.
 
     Raises:
         SearchValueInvalid: an element that the type does not have.
         NotSupported: included resources, of which only the text is wanted; or two kinds of part.
     """
-    subset = subset_of(parsed.result_parameters, parts.definitions, [type_])
-    if subset.summary == "text" and parsed.includes:
+    subset = subset_of(asked.result_parameters, parts.definitions, [query.type for query in asked.queries])
+    if subset.summary == "text" and asked.includes:
         raise NotSupported.of("rest.summary-text-include", "_summary")
     return subset
 
 
-def _cursor_of(parts: Parts, type_: str, parsed: ParsedSearch, token: str) -> Cursor:
-    content = parts.pages.read(token, _fingerprint(type_, parsed.used))
-    return Cursor(Moment(content.moment), content.values, ResourceId(content.id))
-
-
-def _fingerprint(type_: str, used: Pairs) -> str:
-    return type_ + "?" + "&".join(f"{k}={v}" for k, v in used)
-
-
-def _links(parts: Parts, request: FhirRequest, parsed: ParsedSearch, page: Page, token: str | None) -> list[Link]:
-    """Returns self (this very page), first, and next where there is one."""
-    here = [*parsed.used, (PAGE, token)] if token else parsed.used
-    links = [Link("self", self_url(request, here)), Link("first", self_url(request, parsed.used))]
-    if page.next is not None:
-        following = PageToken(page.next.moment, page.next.values, page.next.id)
-        text = parts.pages.write(following, _fingerprint(request.path[0], parsed.used))
-        links.append(Link("next", self_url(request, [*parsed.used, (PAGE, text)])))
-    return links
-
-
-def _entry(base: str, version: StoredVersion, mode: str, body: bytes) -> BundleEntry:
-    return BundleEntry(full_url=f"{base}/{version.key}", resource=body, search_mode=mode)
+def _entries(
+    parts: Parts, request: FhirRequest, versions: Sequence[StoredVersion], mode: str, subset: Subset
+) -> list[BundleEntry]:
+    return [
+        BundleEntry(f"{request.base}/{v.key}", shown(v.body or b"", subset, parts.definitions), search_mode=mode)
+        for v in versions
+    ]
 
 
 def _outcome_entry(request: FhirRequest, issues: Sequence[Issue]) -> BundleEntry:

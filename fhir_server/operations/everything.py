@@ -1,7 +1,8 @@
 """`$everything` of a patient or an encounter, https://hl7.org/fhir/R4/patient-operation-everything.html."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from fhir_server.errors import NotSupported, TooCostly
 from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
@@ -13,7 +14,7 @@ from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import self_url
 from fhir_server.operations.call import Given, check_type, key_of, present, read_given, resource_in
-from fhir_server.operations.everything_places import Limits, Place, Section, query_of, sections_of
+from fhir_server.operations.everything_places import Limits, Place, Section, ids_query, query_of, sections_of
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.query import Query, SortBy, SortKey
 from fhir_server.store.contract import Cursor, Key, Snapshot, StoredVersion
@@ -134,7 +135,7 @@ class _Walk:
         """Returns what the compartment refers to, in the order of its keys, and the place after it."""
         keys = sorted([k for k in await self._targets(place.owner) if str(k) > place.after], key=str)
         shown = keys[:most]
-        found = [v for v in await self.snapshot.read_many(shown) if v.body is not None and self._is_recent(v)]
+        found = await self._there(shown)
         if len(keys) > most:
             return found, Place(place.owner, place.section, str(shown[-1]))
         owner = place.owner.partition("/")[2]
@@ -153,6 +154,14 @@ class _Walk:
                 if name is not None and self._may_follow(name[0], of_patient=of_patient, inside=name[0] in inside):
                     found.add(Key(ResourceType(name[0]), ResourceId(name[1])))
         return found - members
+
+    async def _there(self, keys: Sequence[Key]) -> list[StoredVersion]:
+        """Returns those of the keys, in order by type, that are there and changed since the asked instant."""
+        found: list[StoredVersion] = []
+        for type_, named in groupby(keys, key=lambda key: key.type):
+            query = ids_query(type_, tuple(key.id for key in named), self.limits)
+            found += (await self.snapshot.search(query, self._cursor(""))).matches
+        return found
 
     def _may_follow(self, type_: str, *, of_patient: bool, inside: bool) -> bool:
         known = ResourceType(type_) in self.parts.definitions.resources
@@ -178,7 +187,3 @@ class _Walk:
 
     def _cursor(self, after: str) -> Cursor:
         return Cursor(self.moment, (after,), ResourceId(after))
-
-    def _is_recent(self, version: StoredVersion) -> bool:
-        since = self.limits.since
-        return since is None or version.updated_at.timestamp() * 1_000_000 >= since

@@ -81,6 +81,11 @@ def query_of(section: Section, owner: str, limits: Limits, count: int) -> Query:
     return Query(section.type, where, (SortKey(SortBy.ID),), count=count)
 
 
+def ids_query(type_: ResourceType, ids: tuple[str, ...], limits: Limits) -> Query:
+    """Returns the query of all resources with these ids that changed since the asked instant."""
+    return Query(type_, (IdIs(ids), *_changed(limits.since)), (SortKey(SortBy.ID),), count=len(ids))
+
+
 def _membership(section: Section, owner: str) -> Clause:
     key, id_ = owner, owner.partition("/")[2]
     return AnyOf(tuple(KeyIs(code, key) for code in section.codes)) if section.codes else IdIs((id_,))

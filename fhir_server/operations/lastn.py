@@ -93,18 +93,17 @@ def _instant_of(parts: Parts, resource: JsonObject) -> int | None:
     """Returns the start of `effective[x]`, which observations are ordered by in searches too."""
     text = resource.get("effectiveDateTime") or resource.get("effectiveInstant")
     period, timing = resource.get("effectivePeriod"), resource.get("effectiveTiming")
+    found = None
     try:
         if isinstance(text, str):
-            return range_of(text, parts.zone).low
-        if isinstance(period, dict):
+            found = range_of(text, parts.zone)
+        elif isinstance(period, dict):
             found = period_range(period, parts.zone)
-            return found and found.low
-        if isinstance(timing, dict):
+        elif isinstance(timing, dict):
             found = timing_range(timing, parts.zone)
-            return found and found.low
     except DateError:
-        pass
-    return None
+        return None
+    return None if found is None else found.low
 
 
 def _names(code: object) -> Iterable[str]:

@@ -20,6 +20,7 @@ from fhir_server.operations.match_patients_scoring import (
 )
 from fhir_server.operations.terminology_input import check_resource
 from fhir_server.search.offered import find_offered
+from fhir_server.search.parse import parse_query
 from fhir_server.search.query import SortBy, SortKey
 from fhir_server.store.contract import Key, StoredVersion
 
@@ -78,8 +79,6 @@ def _entry(base: str, points: int, patient: JsonObject) -> JsonObject:
 
 
 async def _candidates(parts: Parts, request: FhirRequest, wanted: JsonObject) -> list[JsonObject]:
-    from fhir_server.search.parse import parse_query
-
     searches = list(dict.fromkeys(_searches(parts, wanted)))
     if not searches:
         raise MissingElement.of("match.nothing-to-find", "resource")
@@ -103,9 +102,12 @@ def _searches(parts: Parts, wanted: JsonObject) -> Iterator[Pairs]:
         yield (("identifier", f"{_escaped(system)}|{_escaped(value)}" if system else _escaped(value)),)
     for card in id_cards(wanted):
         yield (("identifier", card.number),)
+        if card.number[6:8] == "19" and len(card.number) == 18:
+            yield (("identifier", card.number[:6] + card.number[8:17]),)
     for phone in phones(wanted):
         yield (("phone", _escaped(phone)),)
-    birth = wanted.get("birthDate") or next((c.birth_date for c in id_cards(wanted) if not c.problem), None)
+    numbers = (card.birth_date for card in id_cards(wanted) if not card.problem)
+    birth = str(wanted.get("birthDate") or next(numbers, ""))
     reads = find_offered("phonetic", parts.support("Patient")) is not None
     for name in names(wanted) if birth else ():
         yield (("name", _escaped(name)), ("birthdate", birth))

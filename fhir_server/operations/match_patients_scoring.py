@@ -106,7 +106,7 @@ def _sounds_like(one: str, other: str) -> bool:
 
 
 def _by_birth(wanted: JsonObject, found: JsonObject) -> int:
-    ours, theirs = _birth(wanted), _birth(found)
+    ours, theirs = _birth(wanted, found), _birth(found, wanted)
     if not ours or not theirs:
         return 0
     if ours == theirs and len(ours) == 10:
@@ -114,9 +114,10 @@ def _by_birth(wanted: JsonObject, found: JsonObject) -> int:
     return LIKE_BIRTH if ours.startswith(theirs) or theirs.startswith(ours) else OTHER_BIRTH
 
 
-def _birth(patient: JsonObject) -> str:
-    numbers = (card.birth_date for card in id_cards(patient) if not card.problem)
-    return str(patient.get("birthDate") or next(numbers, ""))
+def _birth(patient: JsonObject, other: JsonObject) -> str:
+    """Returns the date of birth; what the citizen number says of it counts where the number itself is not compared."""
+    numbers = () if id_cards(other) else (card.birth_date for card in id_cards(patient) if not card.problem)
+    return str(patient.get("birthDate") or next(iter(numbers), ""))
 
 
 def _by_gender(wanted: JsonObject, found: JsonObject) -> int:

@@ -39,13 +39,24 @@ class Composite:
 
 def find_composite(parameter: SearchParameter, support: ResourceSupport, model: TypeModel) -> Composite | None:
     """Returns the parts of a composite, or None when it does not pair a token with another parameter of the type."""
-    known = {p.url: p for p in support.search.values()}
-    parts = [known[url] for url, _ in parameter.components if url in known]
+    parts = [p for url, path in parameter.components if (p := _component(parameter, url, path, support)) is not None]
     if len(parts) != 2 or len(parameter.components) != 2 or parts[0].kind != "token" or parts[1].kind not in KINDS:
         return None
     paths = parameter.components[0][1], parameter.components[1][1]
     rooted = parameter.expression == support.type
     return Composite(parts[0], parts[1], paths, rooted and _are_single(paths, support.type, model))
+
+
+def _component(parameter: SearchParameter, url: str, path: str, support: ResourceSupport) -> SearchParameter | None:
+    """Returns the parameter of the component's very path, or else the one that its definition names.
+
+    R4 names those of DocumentReference's `relationship` the wrong way round.
+    """
+    named = next((p for p in support.search.values() if p.url == url), None)
+    own = f"{parameter.expression}.{path}"
+    if named is not None and named.expression == own:
+        return named
+    return next((p for p in support.search.values() if p.expression == own), named)
 
 
 def _are_single(paths: Sequence[str], type_: str, model: TypeModel) -> bool:

@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fhir_server.definitions.registry import SearchParameter
 from fhir_server.errors import SearchValueInvalid
-from fhir_server.search.context import SearchContext
 from fhir_server.search.han import HAN_RANGES
 from fhir_server.search.normal import normal_form
-from fhir_server.search.query import AllOf, AnyOf, Clause, ContentHas
+from fhir_server.search.query import AllOf, AnyOf, Clause, ContentHas, Not
 from fhir_server.search.values import any_of, modifier_refused, unescape
 
 NARRATIVE = "_text"
@@ -28,7 +26,9 @@ START = "\ue000"
 
 _WORD = re.compile(f"[{HAN_RANGES}{START}]|[^\\W_{HAN_RANGES}]+")
 _TERM = re.compile(r'["“”「]([^"“”」]*)["“”」]|([^\s"“”「」]+)')
-_INLINE = re.compile(r"<!--.*?-->|</?(?:a|abbr|b|big|cite|code|dfn|em|i|q|small|span|strong|sub|sup|tt)\b[^>]*>", re.DOTALL)
+_INLINE = re.compile(
+    r"<!--.*?-->|</?(?:a|abbr|b|big|cite|code|dfn|em|i|q|small|span|strong|sub|sup|tt)\b[^>]*>", re.DOTALL
+)
 _TAG = re.compile(r"<[^>]*>")
 _NOT_TEXT = frozenset({"resourceType", "id", "meta", "system", "url", "reference", "data", "hash"})
 """Elements that say what something is or where it lies; what is left is what people read, codes included."""
@@ -44,8 +44,9 @@ class Content(NamedTuple):
 def content_of(resource: Any) -> Content:
     """Returns the words of a resource; addresses (`https://...`, `urn:...`), references and binary data are left out."""
     narrative = resource.get("text")
-    rest = {name: value for name, value in resource.items() if value is not narrative or name != "text"}
-    return Content(_words(_texts(narrative, "text")), _words(_texts(rest, "")))
+    div = narrative.get("div") if isinstance(narrative, dict) else None
+    rest = {name: value for name, value in resource.items() if value is not narrative}
+    return Content(_words(_texts(div, "div")), _words(_texts(rest, "")))
 
 
 def content_of_body(body: bytes) -> Content:
@@ -64,21 +65,25 @@ def holds_of(test: ContentHas, body: bytes | None) -> bool:
     return bool(body) and holds(test, content_of_body(body or b""))
 
 
-def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
+def parse(code: str, raw: str, modifier: str | None) -> Clause:
     """Returns the clause of a value of `_text` or `_content`.
 
     Raises:
-        SearchValueInvalid: an alternative has no word.
+        SearchValueInvalid: an alternative has no word, or `:missing` is neither true nor false.
         SearchParameterUnknown: any modifier but `:missing`.
     """
+    if modifier == "missing":
+        return _missing(code, raw)
     if modifier is not None:
-        raise modifier_refused(parameter.code, modifier, frozenset())
-    return any_of(parameter.code, raw, lambda part: _alternatives(parameter.code, unescape(part)))
+        raise modifier_refused(code, modifier, frozenset())
+    return any_of(code, raw, lambda part: _alternatives(code, unescape(part)))
 
 
-def present(code: str) -> Clause:
-    """Returns the clause that there is any text; something has every resource, if only its codes."""
-    return ContentHas((START,), narrative=True) if code == NARRATIVE else AllOf(())
+def _missing(code: str, raw: str) -> Clause:
+    if raw not in ("true", "false"):
+        raise SearchValueInvalid.of("search.value-missing", code, name=f"{code}:missing", value=raw)
+    present = ContentHas((START,), narrative=True) if code == NARRATIVE else AllOf(())
+    return Not(present) if raw == "true" else present
 
 
 def _alternatives(code: str, text: str) -> Clause:

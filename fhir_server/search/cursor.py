@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 
 import msgspec
@@ -12,16 +12,26 @@ from fhir_server.errors import SearchValueInvalid
 _MAC_BYTES = 16
 """Bytes of the HMAC-SHA256 that a token carries; 128 bits cannot be guessed."""
 
-_Content = tuple[int, tuple[int | float | str | None, ...], str]
-
 
 @dataclass(frozen=True, slots=True)
 class PageToken:
-    """The row after which a page starts: the moment of the first page, its sort values and its id."""
+    """The row after which a page starts: the moment of the first page, its sort values and its id.
+
+    With `back` the page ends before the row; without an id it is the last page. `total` is what the first page counted,
+    `type` the row's where a search is on several types. `count` is the page's size where it is not that of the others.
+    """
 
     moment: int
     values: tuple[int | float | str | None, ...]
     id: str
+    back: bool = False
+    total: int | None = None
+    type: str = ""
+    count: int | None = None
+
+
+_Content = tuple[int, tuple[int | float | str | None, ...], str, bool, int | None, str, int | None]
+_CONTENT = msgspec.json.Decoder(_Content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,7 @@ class PageTokens:
 
     def write(self, token: PageToken, fingerprint: str) -> str:
         """Returns the token as URL-safe text, bound to the search that `fingerprint` stands for."""
-        content = msgspec.json.encode((token.moment, token.values, token.id))
+        content = msgspec.json.encode(astuple(token))
         return urlsafe_b64encode(self._mac(content, fingerprint) + content).decode().rstrip("=")
 
     def read(self, text: str, fingerprint: str) -> PageToken:
@@ -48,8 +58,7 @@ class PageTokens:
         mac, content = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(content, fingerprint)):
             raise _invalid()
-        moment, values, id_ = msgspec.json.decode(content, type=_Content)
-        return PageToken(moment, values, id_)
+        return PageToken(*_CONTENT.decode(content))
 
     def _mac(self, content: bytes, fingerprint: str) -> bytes:
         message = sha256(fingerprint.encode()).digest() + content

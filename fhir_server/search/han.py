@@ -20,7 +20,8 @@ def has_han(text: str) -> bool:
 
 def simplified(text: str) -> str:
     """Returns the text with each traditional character as its simplified form (`張` becomes `张`), one for one."""
-    return text.translate(_simple_forms())
+    forms = _simple_forms()
+    return text if forms.keys().isdisjoint(map(ord, set(text))) else text.translate(forms)
 
 
 def joined(text: str) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from fhir_server.fhir.shapes import ResourceType
+from fhir_server.search import content
 from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
+    ContentHas,
     HasRange,
     IdIs,
     KeyEnds,
@@ -43,12 +45,16 @@ _UNTYPED = ResourceType("")
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One current resource as a store knows it: logical id, last-updated instant in microseconds, index entries, type."""
+    """One current resource as a store knows it: logical id, last-updated instant in microseconds, index entries, type.
+
+    `body` is its JSON, which only `ContentHas` looks at.
+    """
 
     id: str
     updated: int
     entries: IndexEntries
     type: ResourceType = _UNTYPED
+    body: bytes = b""
 
 
 World: TypeAlias = Mapping[ResourceType, Sequence[Indexed]]
@@ -144,6 +150,7 @@ _TESTS: Mapping[type, Callable[[Any, Indexed], bool]] = {
     KeyEnds: _key_ends,
     TextContains: _text_contains,
     TextIs: _text_is,
+    ContentHas: lambda test, of: content.holds_of(test, of.body),
     RangeTest: _range_holds,
     HasRange: lambda test, of: any(fits(row.param, test.param) for row in of.entries.ranges),
     Near: _is_near,

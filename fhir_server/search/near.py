@@ -42,7 +42,9 @@ def _clause(part: str) -> Clause:
     latitude, longitude, distance = [*map(number_of, parts[:3]), None, None, None][:3]
     if len(parts) < 3 or not parts[2]:
         distance = DEFAULT_KM
-    metres = None if distance is None else ucum.convert(distance, parts[3] if len(parts) > 3 and parts[3] else "km", "m")
+    metres = (
+        None if distance is None else ucum.convert(distance, parts[3] if len(parts) > 3 and parts[3] else "km", "m")
+    )
     if latitude is None or longitude is None or metres is None or metres < 0 or len(parts) > 4:
         raise SearchValueInvalid.of("search.value-near", CODE, name=CODE, value=part)
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):

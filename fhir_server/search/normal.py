@@ -20,7 +20,12 @@ def normal_form(text: str) -> str:
     """Returns what `normalise` does and remembers nothing: for texts of any length."""
     if not text.isascii():
         apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-        text = unicodedata.normalize("NFKC", "".join(c for c in apart if not unicodedata.combining(c)))
+        text = unicodedata.normalize("NFKC", _without_marks(apart))
         if has_han(text):
             text = joined(simplified(text))
     return " ".join(text.casefold().split())
+
+
+def _without_marks(text: str) -> str:
+    marks = [sign for sign in set(text) if unicodedata.combining(sign)]
+    return text.translate(dict.fromkeys(map(ord, marks))) if marks else text

@@ -9,16 +9,17 @@ from fhir_server.search.kinds import KINDS
 NOT_OFFERED = frozenset({"_text", "_content", "_has", "_type", "_query"})
 """Parameters of R4 that this server refuses by name."""
 
-_MORE_KINDS = frozenset({"composite", "special"})
-"""Kinds that are read with more than the parameter itself, see `filters.py`."""
+_COMPOSITE = "composite"
+_SPECIAL = frozenset({"near"})
+"""Parameters of kind `special` that are offered."""
 
 
 def find_offered(code: str, support: ResourceSupport) -> SearchParameter | None:
     """Returns the parameter of that code if it can be searched: of a kind that is built, with an expression."""
     parameter = support.search.get(code)
-    if parameter is None or parameter.kind not in KINDS | _MORE_KINDS or not parameter.expression or code in NOT_OFFERED:
+    if parameter is None or not parameter.expression or code in NOT_OFFERED:
         return None
-    return parameter
+    return parameter if parameter.kind in KINDS or parameter.kind == _COMPOSITE or code in _SPECIAL else None
 
 
 def offered_parameter(code: str, support: ResourceSupport) -> SearchParameter:

@@ -46,8 +46,7 @@ def starts(code: str, wanted: str) -> Clause:
     """Returns the clause that a spelling starts with the normalised text; of Chinese text, with any way to read it."""
     if not has_han(wanted):
         return KeyStarts(code, spelling(wanted))
-    ways = (_readings(wanted, surname=surname) for surname in (True, False))
-    found = dict.fromkeys("".join(way) for each in ways for way in each)
+    found = dict.fromkeys("".join(way) for way in _readings(wanted))
     return AnyOf(tuple(KeyStarts(code, one) for one in found))
 
 
@@ -62,7 +61,7 @@ def form_of(name: str) -> Form | None:
     normal = normalise(name)
     if not has_han(normal):
         return Form(spelling(normal), frozenset({spelling(normal)})) if normal else None
-    ways = _readings(normal, surname=True)
+    ways = _readings(normal)
     surname = surname_length(normal)
     return Form("".join(ways[0]), frozenset(one for way in ways for one in _spellings(way, surname)))
 
@@ -78,9 +77,9 @@ def _spellings(way: Sequence[str], surname: int) -> Iterator[str]:
         yield "".join(family) + short
 
 
-def _readings(normal: str, *, surname: bool) -> list[tuple[str, ...]]:
-    """Returns the ways to read a text, the usual one first, with or without a surname at its start."""
-    families = (surname_readings(normal) if surname else ()) or ((),)
+def _readings(normal: str) -> list[tuple[str, ...]]:
+    """Returns the ways to read a name, the usual one first; a known surname at its start is read as one."""
+    families = surname_readings(normal) or ((),)
     given = _SOUNDS.findall(normal)[len(families[0]) :]
     ways = (family + rest for family in families for rest in product(*map(readings_of, given)))
     return list(islice(ways, MOST_READINGS))

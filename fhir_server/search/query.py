@@ -1,8 +1,8 @@
 """The typed search query, https://hl7.org/fhir/R4/search.html: a closed set of tests over index rows.
 
 Every store compiles these few classes and `match.py` evaluates them in memory. A test is true of a resource when **any**
-of its rows satisfies it; `Not` negates that, so `:not` is `Not(AnyOf(...))`. In the `param` of a test of rows WILD stands for
-any text, see `wild.py`; in those of hops and sort keys it may not stand.
+of its rows satisfies it; `Not` negates that, so `:not` is `Not(AnyOf(...))`. In the `param` and in the text of a test of rows
+WILD stands for any text, see `wild.py`; in what hops and sort keys name it may not stand.
 """
 
 from dataclasses import dataclass, field
@@ -170,7 +170,9 @@ class ReferredBy:
     where: "tuple[Clause, ...]"
 
 
-Test: TypeAlias = KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | RangeTest | HasRange | Near | IdIs | UpdatedTest
+Test: TypeAlias = (
+    KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | ContentHas | RangeTest | HasRange | Near | IdIs | UpdatedTest
+)
 Clause: TypeAlias = Test | AnyOf | AllOf | Not | RefersTo | ReferredBy
 
 
@@ -206,3 +208,5 @@ class Query:
     sort: tuple[SortKey, ...] = field(default=(SortKey(SortBy.UPDATED, descending=True),))
     count: int = 20
     with_total: bool = False
+    count_most: int | None = None
+    """Matches that are counted at most; the total is one more where there are more."""

@@ -23,7 +23,7 @@ def parse_sort(raw: str, support: ResourceSupport) -> tuple[list[tuple[str, Sort
         if not name:
             raise SearchValueInvalid.of("search.value-empty", "_sort", name="_sort", value=raw)
         parameter = find_offered(name, support)
-        if parameter is None or name.startswith(COMBINED):
+        if parameter is None or parameter.kind not in KINDS or name.startswith(COMBINED):
             unknown += _unknown(name, support).issues
         else:
             known.append((text, _key(parameter, support, descending=text.startswith("-"))))

@@ -20,7 +20,7 @@ from fhir_server.fhir import json_codec, xml_codec
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.dispatch import dispatch, refusal
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
-from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_sent, format_wanted
+from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_sent, format_wanted, is_graphql
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,7 +29,10 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX = "/fhir"
 _CONTENT_TYPES = {name: (b"content-type", f"{media}; charset=utf-8".encode()) for name, media in MEDIA_TYPES.items()}
+_PLAIN_JSON = (b"content-type", b"application/json; charset=utf-8")
 _VARY = (b"vary", b"Accept")
+_GRAPHQL = ("$graphql",)
+"""Last segment of paths whose answer is no resource: plain JSON, whatever the client accepts."""
 _FORMATTING = ("_format", "_pretty")
 _NONE: dict[str, str] = {}
 _READING = frozenset({"GET", "HEAD", "DELETE"})
@@ -78,6 +81,8 @@ def _style_of(request: FhirRequest) -> _Style:
         NotAcceptable: a format that is not written here.
     """
     asked = {k: v for k, v in request.query if k in _FORMATTING} if request.query else _NONE
+    if request.path[-1:] == _GRAPHQL:
+        return _Style(pretty=asked.get("_pretty") == "true")
     wanted = format_wanted(request.headers.get("accept"), asked.get("_format"))
     return _PLAIN if wanted == "json" and not asked else _Style(wanted, asked.get("_pretty") == "true")
 
@@ -120,7 +125,7 @@ async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRe
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
     body = b"" if request.method in _READING else await _body(parts, request, receive)
     request = request._replace(path=path, query=query, body=body)
-    if not body:
+    if not body or (path[-1:] == _GRAPHQL and is_graphql(request.header("content-type"))):
         return request
     sent = format_sent(request.header("content-type"), is_search=path[-1:] == ("_search",))
     if sent == "form":
@@ -163,7 +168,7 @@ async def _answer(request: FhirRequest, response: FhirResponse, send: Send, styl
     headers.append((b"content-length", b"%d" % len(body)))
     headers.append(_VARY)
     if body:
-        headers.append(_CONTENT_TYPES[style.format])
+        headers.append(_PLAIN_JSON if request.path[-1:] == _GRAPHQL else _CONTENT_TYPES[style.format])
     if request.method == "HEAD" or response.status in (204, 304):
         body = b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -56,6 +56,11 @@ def format_sent(content_type: str | None, *, is_search: bool) -> Format | Litera
     return FORMATS.get(media, "json")
 
 
+def is_graphql(content_type: str | None) -> bool:
+    """Tells whether a body is a GraphQL document by itself, rather than one inside JSON."""
+    return _split(content_type or "")[0] == "application/graphql"
+
+
 def format_wanted(accept: str | None, format_: str | None) -> Format:
     """Returns the format to answer in: what `_format` says, else the one that Accept weighs most, JSON among equals.
 

@@ -1,6 +1,6 @@
 """Runs `conformance/resources/<Type>/search/<code>.cases.json` through extractor, parser and oracle.
 
-A file holds resources and searches: `{"resources": [...], "searches": [{"query": "code=x", "ids": ["a"]}]}`.
+A file holds resources, of other types too where a hop leads there, and searches: `{"resources": [...], "searches": [{"query": "code=x", "ids": ["a"]}]}`.
 """
 
 from datetime import UTC, datetime
@@ -24,6 +24,18 @@ from fhir_server.search.match import Indexed, ordered
 from fhir_server.search.parse import parse_query
 
 FILES = sorted((data_folder("conformance") / "resources").glob("*/search/*.cases.json"))
+WHOLE = (
+    "CareTeam",
+    "Condition",
+    "Encounter",
+    "EpisodeOfCare",
+    "Observation",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "ServiceRequest",
+    "Task",
+)
 BASE = "https://fhir.example/r4"
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2024, 6, 1, 8, tzinfo=ZONE)
@@ -41,7 +53,8 @@ def extractor() -> Extractor:
 
 
 def indexed(resource) -> Indexed:
-    return Indexed(resource["id"], microseconds(UPDATED), extractor().extract(resource, UPDATED))
+    type_ = ResourceType(resource["resourceType"])
+    return Indexed(resource["id"], microseconds(UPDATED), extractor().extract(resource, UPDATED), type_)
 
 
 def pairs(query: str) -> list[tuple[str, str]]:
@@ -51,7 +64,9 @@ def pairs(query: str) -> list[tuple[str, str]]:
 
 def found(type_: str, query: str, items: list[Indexed]) -> set[str]:
     context = SearchContext(definitions(), ZONE, NOW, base_url=BASE)
-    return {item.id for item in ordered(parse_query(ResourceType(type_), pairs(query), context).query, items)}
+    world = {of_type: [item for item in items if item.type == of_type] for of_type in {item.type for item in items}}
+    parsed = parse_query(ResourceType(type_), pairs(query), context)
+    return {item.id for item in ordered(parsed.query, world.get(ResourceType(type_), []), world)}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +94,13 @@ def test_there_are_case_files_and_each_names_a_parameter_of_its_type():
     ]
     assert FILES
     assert unknown == []
+
+
+@pytest.mark.parametrize("type_", WHOLE)
+def test_every_parameter_of_the_types_most_searched_has_cases(type_):
+    known = {code for code in definitions().resources[ResourceType(type_)].search if not code.startswith("_")}
+    there = {file.name.removesuffix(".cases.json") for file in FILES if file.parent.parent.name == type_}
+    assert known - there == set()
 
 
 def test_every_case_file_has_a_search_that_finds_something_and_distinct_ids():

@@ -47,6 +47,7 @@ def test_urn_uuid_references_become_the_given_ids(server):
 
 
 def test_circular_references_resolve(server):
+    server.put({**PATIENT, "id": "p1"})
     other = URN[:-1] + "2"
     first = {**task(other), "partOf": [{"reference": other}]}
     first["for"] = {"reference": "Patient/p1"}

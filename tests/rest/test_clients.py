@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fhir_server.fhir.json_codec import decode, encode
 from support.live import live_server
 
 EXAMPLES = Path(__file__).parents[2] / "profiles" / "fd-contract" / "examples" / "valid"
@@ -67,6 +68,19 @@ def test_fhirclient_creates_reads_updates_and_searches(base_url):
         assert [(p.id, p.gender) for p in found] == [(created["id"], "other")]
 
 
+def logical(value):
+    """References to resources that this server does not have, told by identifier instead."""
+    if isinstance(value, list):
+        return [logical(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    target = value.get("reference")
+    if isinstance(target, str) and "/" in target:
+        kept = {key: child for key, child in value.items() if key != "reference"}
+        return {"type": target.partition("/")[0], "identifier": {"system": "urn:clients", "value": target}, **kept}
+    return {key: logical(child) for key, child in value.items()}
+
+
 def test_everything_that_comes_back_loads_in_fhir_resources(base_url):
     import httpx
     from fhir.resources.R4B import get_fhir_model_class
@@ -77,7 +91,7 @@ def test_everything_that_comes_back_loads_in_fhir_resources(base_url):
         loaded = []
         for number, file in enumerate(files):
             type_ = file.read_text("utf-8").partition('"resourceType"')[2].partition('"')[2].partition('"')[0]
-            stored = http.post(f"/{type_}", content=file.read_bytes())
+            stored = http.post(f"/{type_}", content=encode(logical(decode(file.read_bytes()))))
             assert stored.status_code == 201, (number, file.name, stored.text)
             get_fhir_model_class(type_).model_validate_json(stored.content)
             bundle = http.get(f"/{type_}", params={"_count": 1})

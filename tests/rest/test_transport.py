@@ -77,8 +77,10 @@ def test_metadata_says_what_dispatch_does(server):
                 "read",
                 "vread",
                 "update",
+                "patch",
                 "delete",
                 "history-instance",
+                "history-type",
                 "create",
                 "search-type",
             }

@@ -25,6 +25,7 @@ from fhir_server.fhirpath.transpiler.code import (
 )  # fmt: skip
 from fhir_server.fhirpath.transpiler.logic import negated, truth
 from fhir_server.fhirpath.transpiler.navigate import Constants, as_list, exists, single, sure
+from fhir_server.fhirpath.transpiler.whole_numbers import digit_of
 
 
 class Context(Protocol):
@@ -284,7 +285,9 @@ def _substring(context: Context, focus: Code, arguments: Arguments) -> Code:
     starts = numbers[0].constants
     if len(numbers) == 2 and starts and starts[0] >= 0 and numbers[1].constants:
         end = starts[0] + max(numbers[1].constants[0], 0)
-        return Code(f"cut({_text(focus).text}, {starts[0]}, {end})", ("System.String",))
+        text, start = _text(focus).text, starts[0]
+        digit = digit_of(text, start) if end == start + 1 and text.isidentifier() else None
+        return Code(f"cut({text}, {start}, {end})", ("System.String",), whole=digit)
     function = context.constants.name(strings.substring)
     return Code(f"part({function}, {_text(focus).text}, {', '.join(n.text for n in numbers)})", ("System.String",))
 
@@ -323,7 +326,7 @@ def _to_string(context: Context, focus: Code, arguments: Arguments) -> Code:
 
 def _to_integer(context: Context, focus: Code, arguments: Arguments) -> Code:
     if family_of(focus.types) == TEXT:
-        return Code(f"whole({single(focus).text})", ("System.Integer",))
+        return Code(f"whole({single(focus).text})", ("System.Integer",), whole=focus.whole)
     return _converted(conversion.to_integer, "System.Integer")(context, focus, arguments)
 
 

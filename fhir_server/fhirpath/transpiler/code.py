@@ -49,13 +49,26 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """Python for a whole number between bounds that are known; it raises TypeError or is None where it is empty.
+
+    `ordinary` is the code that is right for every value.
+    """
+
+    text: str
+    low: int
+    high: int
+    ordinary: str
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """A compiled sub-expression.
 
     `text` is Python. `many`: it gives a list or tuple of values, where None stands for a primitive without a value;
     otherwise one value or None. `sure`: one value that is never None. `types` are the possible types; none: it is always
     empty. `truth` are the tests whether it is true and whether it is false, for a three-valued boolean. `constants` are
-    the values of a literal or a union of literals.
+    the values of a literal or a union of literals. `whole` says a whole number more plainly than `text` does.
     """
 
     text: str
@@ -65,6 +78,7 @@ class Code:
     origin: Origin | None = None
     truth: tuple[str, str] | None = None
     constants: tuple[Any, ...] | None = None
+    whole: Whole | None = None
 
 
 NOTHING = Code("None", ())

@@ -13,7 +13,7 @@ from fhir_server.fhirpath.nodes import system_type
 from fhir_server.fhirpath.operators import ARITHMETIC
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.temporal import Temporal
-from fhir_server.fhirpath.transpiler import calls, compare, elements, logic, navigate, values
+from fhir_server.fhirpath.transpiler import calls, compare, elements, logic, navigate, values, whole_numbers
 from fhir_server.fhirpath.transpiler.code import (
     ABSTRACT,
     NOTHING,
@@ -35,12 +35,12 @@ Test = Callable[..., bool]
 Extract = Callable[[JsonObject, Resolve | None], list[tuple[Any, str]]]
 List = Callable[[JsonObject, Resolve | None], Sequence[Any]]
 
-_RUNTIME = {
+_RUNTIME: dict[str, Any] = {
     name: item
     for room in (elements, values)
     for name, item in vars(room).items()
     if callable(item) and not name.startswith("_")
-}
+} | {"DIGITS": values.DIGITS}
 
 
 def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
@@ -280,10 +280,17 @@ def _computed(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
     type_ = _result_type(symbol, a, b)
     simple = _SIMPLE.get(symbol) if type_ in ("System.Integer", "System.Decimal") else None
     if simple is not None:
-        text = f"number({self.constants.name(simple)}, {navigate.single(a).text}, {navigate.single(b).text})"
+        text = f"number({self.constants.name(simple)}, {_ordinary(a)}, {_ordinary(b)})"
     else:
         text = f"arithmetic({self.constants.name(ARITHMETIC[symbol])}, {calls.value(a)}, {calls.value(b)})"
-    return Code(text, (type_,))
+    whole = whole_numbers.combined(symbol, a, b, text) if type_ == "System.Integer" else None
+    if whole is None:
+        return Code(text, (type_,))
+    return Code(f"whole_or(lambda: {whole.text}, lambda: {text})", (type_,), whole=whole)
+
+
+def _ordinary(code: Code) -> str:
+    return code.whole.ordinary if code.whole is not None else navigate.single(code).text
 
 
 _SIMPLE: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}

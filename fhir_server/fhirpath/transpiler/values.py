@@ -21,7 +21,7 @@ from fhir_server.fhirpath.temporal import DATE, Temporal, of_datetime, parse_dat
 from fhir_server.fhirpath.transpiler.elements import Items, Malformed, choice_pairs
 from fhir_server.fhirpath.units import measure_of
 
-_DIGITS = {str(digit): digit for digit in range(10)}
+DIGITS = {str(digit): digit for digit in range(10)}
 _FEW = 8
 """Items that are faster compared than hashed."""
 
@@ -222,8 +222,16 @@ def cut(text: Any, start: int, end: int) -> str | None:
 
 def whole(text: Any) -> int | None:
     """Returns the integer that a text spells, or None; one digit, as check sums want it, is looked up."""
-    digit = _DIGITS.get(text)
+    digit = DIGITS.get(text)
     return digit if digit is not None or text is None else to_integer(text)
+
+
+def whole_or(quick: Callable[[], int], ordinary: Callable[[], int | None]) -> int | None:
+    """Returns what the quick code says, or what the ordinary code does where a part of it is empty."""
+    try:
+        return quick()
+    except TypeError:
+        return ordinary()
 
 
 def joined(a: Any, b: Any) -> str:

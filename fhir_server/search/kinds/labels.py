@@ -10,14 +10,16 @@ from typing import Any
 from fhir_server.errors import SearchValueInvalid
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.search.filing import Filing
+from fhir_server.search.han import has_han
 from fhir_server.search.normal import normalise
 from fhir_server.search.query import Clause, KeyStarts
 from fhir_server.search.rows import SEPARATOR
 from fhir_server.search.values import unescape
+from fhir_server.search.wild import WILD
 
 
 def clause_of(code: str, part: str) -> Clause:
-    """Returns the clause that a text or display starts with this one, whatever its case and width.
+    """Returns the clause that a text or display starts with this one, whatever its case and width; Chinese may stand inside.
 
     Raises:
         SearchValueInvalid: it normalises to nothing.
@@ -25,7 +27,7 @@ def clause_of(code: str, part: str) -> Clause:
     normal = normalise(unescape(part))
     if not normal:
         raise SearchValueInvalid.of("search.value-empty", code, name=code, value=part)
-    return KeyStarts(f"{code}:text", normal)
+    return KeyStarts(f"{code}:text", WILD + normal if has_han(normal) else normal)
 
 
 def typed(code: str, system: str, type_code: str, value: str) -> tuple[str, str]:

@@ -79,6 +79,11 @@ def searched_span(op: RangeOp, text: str, scale: Scale = as_it_is) -> Span | Non
     return point(scale(value))
 
 
+def number_of(text: str) -> Decimal | None:
+    """Returns the number that a text is, or None."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
 def _half_digit(value: Decimal, *, whole_power: bool) -> Decimal:
     """Returns half a unit of the last digit given; R4's own example makes `1e2` [95, 105), as if it were `1.0e2`."""
     exponent = int(value.as_tuple().exponent)

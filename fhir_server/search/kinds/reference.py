@@ -13,11 +13,11 @@ from fhir_server.fhir.references import ReferenceKind, parse_reference, search_k
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
-from fhir_server.search.kinds import token, uri
+from fhir_server.search.kinds import hierarchies, token, uri
 from fhir_server.search.query import AnyOf, Clause, KeyIs, KeyStarts
 from fhir_server.search.values import any_of, modifier_refused, unescape
 
-MODIFIERS = frozenset({"identifier"})
+MODIFIERS = frozenset({"identifier", *hierarchies.MODIFIERS})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NARROWED = re.compile(r"^[\w.]+\.where\(resolve\(\) is (\w+)\)$")
 _LINKS = frozenset({"uri", "url", "oid", "uuid"})
@@ -27,6 +27,7 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
     """Returns the clause of a reference value: `Type/id`, a bare id, a URL, or `system|value` with `:identifier`.
 
     A bare id means any of the parameter's target types, or the one that the modifier names (`subject:Patient=23`).
+    `:below` and `:above` take what is part of the resource, or what it is part of; of canonicals, the versions.
 
     Raises:
         SearchValueInvalid: an alternative is none of these.
@@ -35,6 +36,11 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
     code = parameter.code
     if modifier == "identifier":
         return any_of(code, raw, lambda part: token.clause_of(_identifier_code(code), part))
+    if modifier in hierarchies.MODIFIERS:
+        known = hierarchies.known_parents(_own_targets(parameter), context)
+        return any_of(
+            code, raw, lambda part: hierarchies.clause_of(parameter, unescape(part), modifier, known, context)
+        )
     targets = _targets(parameter, modifier, context)
     return any_of(code, raw, lambda part: _clause(code, unescape(part), targets, context))
 

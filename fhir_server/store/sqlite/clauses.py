@@ -16,6 +16,7 @@ from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
+    ContentHas,
     HasRange,
     IdIs,
     KeyEnds,
@@ -30,6 +31,7 @@ from fhir_server.search.query import (
 )
 from fhir_server.search.sphere import EARTH_METRES
 from fhir_server.search.wild import WILD, is_wild
+from fhir_server.store.sqlite.content import content_condition
 from fhir_server.store.sqlite.fragments import ALWAYS, NEVER, Sql, all_of, any_of
 from fhir_server.store.sqlite.ranges import range_condition, unit_condition, updated_condition
 
@@ -95,12 +97,13 @@ def _glob(pattern: str) -> str:
 
 
 def wild_key(test: KeyIs | KeyStarts | KeyEnds) -> str | None:
-    """Returns the pattern of the keys that a test of several parameters asks for; None for a test of one parameter."""
-    if not is_wild(test.param):
+    """Returns the pattern of the keys that a test with a WILD in it asks for; None for any other test."""
+    text = test.suffix if isinstance(test, KeyEnds) else filed(test) if isinstance(test, KeyIs) else start(test)
+    if not is_wild(test.param + text):
         return None
     if isinstance(test, KeyIs):
-        return filed(test)
-    return start(test) + WILD if isinstance(test, KeyStarts) else f"{test.param}={WILD}{test.suffix}"
+        return text
+    return text + WILD if isinstance(test, KeyStarts) else f"{test.param}={WILD}{text}"
 
 
 def rids_by_pattern(pattern: str, code: int) -> Sql:
@@ -211,7 +214,9 @@ _METRES = (
 
 
 def _near(test: Near, at: Place) -> Sql:
-    rows = f"EXISTS (SELECT 1 FROM rng a, rng b WHERE a.t = ? AND a.p = ? AND a.rid = {at.rid} AND b.t = a.t AND b.p = ?"
+    rows = (
+        f"EXISTS (SELECT 1 FROM rng a, rng b WHERE a.t = ? AND a.p = ? AND a.rid = {at.rid} AND b.t = a.t AND b.p = ?"
+    )
     place = (test.latitude, test.latitude, test.latitude, test.longitude)
     within = Sql(f" AND b.rid = a.rid AND {_METRES} <= ?)", (*place, test.metres))
     return Sql(rows, (at.code, f"{test.param}:latitude", f"{test.param}:longitude")) + within
@@ -227,9 +232,17 @@ def _found(test: Found, at: Place) -> Sql:
 
 def parts_of(clause: AnyOf) -> tuple[list[str], list[str], list[Clause]]:
     """Returns the keys that the alternatives ask for, the starts of keys, and the other alternatives."""
-    keys = [filed(part) for part in clause.clauses if isinstance(part, KeyIs) and not is_wild(part.param)]
-    starts = [start(part) for part in clause.clauses if isinstance(part, KeyStarts) and not is_wild(part.param)]
-    return keys, starts, [part for part in clause.clauses if not isinstance(part, KeyIs | KeyStarts) or is_wild(part.param)]
+    keys: list[str] = []
+    starts: list[str] = []
+    others: list[Clause] = []
+    for part in clause.clauses:
+        if not isinstance(part, KeyIs | KeyStarts) or wild_key(part) is not None:
+            others.append(part)
+        elif isinstance(part, KeyIs):
+            keys.append(filed(part))
+        else:
+            starts.append(start(part))
+    return keys, starts, others
 
 
 def _any(clause: AnyOf, at: Place) -> Sql:
@@ -259,6 +272,7 @@ _CONDITIONS: Mapping[type, Callable[[Any, Place], Sql]] = {
     RangeTest: _some_row,
     HasRange: _some_row,
     Near: _near,
+    ContentHas: lambda test, at: content_condition(test, at.code, at.rid),
     IdIs: _id_is,
     UpdatedTest: _updated,
     Found: _found,

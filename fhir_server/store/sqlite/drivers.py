@@ -14,6 +14,7 @@ from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
+    ContentHas,
     IdIs,
     KeyEnds,
     KeyIs,
@@ -22,6 +23,7 @@ from fhir_server.search.query import (
     TextContains,
     TextIs,
 )
+from fhir_server.search.wild import PAIR, WILD
 from fhir_server.store.sqlite.clauses import (
     Found,
     filed,
@@ -34,6 +36,7 @@ from fhir_server.store.sqlite.clauses import (
     texts,
     wild_key,
 )
+from fhir_server.store.sqlite.content import rids_by_content
 from fhir_server.store.sqlite.fragments import Sql, listed
 from fhir_server.store.sqlite.ranges import BOUNDED
 
@@ -49,7 +52,8 @@ class Driver:
     """A clause, and a SELECT of the `rid` of every resource that satisfies it; of some that do not, unless `exact`.
 
     `key` is the one key that the clause asks for, if it is such a clause; `scan` says that no index helps, and the cost
-    is that of all rows of the parameter, however few satisfy it.
+    is that of all rows of the parameter, however few satisfy it. `late` says that finding the first few may cost much:
+    it is there for want of others.
     """
 
     clause: Clause
@@ -57,6 +61,7 @@ class Driver:
     exact: bool = True
     key: str | None = None
     scan: bool = False
+    late: bool = False
 
 
 def required(where: Sequence[Clause]) -> Iterator[Clause]:
@@ -72,10 +77,25 @@ def drivers(where: Sequence[Clause], code: int) -> list[Driver]:
     """Returns every clause that all results must satisfy and that an index can answer; failing that, a scan of texts."""
     clauses = list(required(where))
     found = [driver for clause in clauses if (driver := _driver(clause, code)) is not None]
-    scans = [
-        Driver(test, rids_by_row(test, code), scan=True) for test in clauses if isinstance(test, TextContains | TextIs)
-    ]
-    return found or scans[:1]
+    scans = [driver for test in clauses if (driver := _scan(test, code)) is not None]
+    return [driver for driver in found if not driver.late] or found or scans[:1]
+
+
+def _scan(test: Clause, code: int) -> Driver | None:
+    if isinstance(test, TextContains | TextIs):
+        return Driver(test, rids_by_row(test, code), scan=True)
+    pattern = _pattern(test)
+    return None if pattern is None else Driver(test, rids_by_pattern(pattern, code), scan=True)
+
+
+def _pattern(test: Clause) -> str | None:
+    return wild_key(test) if isinstance(test, KeyIs | KeyStarts | KeyEnds) else None
+
+
+def _is_scan(pattern: str) -> bool:
+    """Tells whether no more than the parameter's name stands before the first WILD."""
+    known = pattern.partition(WILD)[0]
+    return known.endswith("=") and PAIR not in known
 
 
 def narrowest(connection: apsw.Connection, candidates: Sequence[Driver]) -> Driver | None:
@@ -93,9 +113,9 @@ def _size(connection: apsw.Connection, candidate: Driver, cap: int) -> int:
 
 
 def _driver(clause: Clause, code: int) -> Driver | None:
-    pattern = wild_key(clause) if isinstance(clause, KeyIs | KeyStarts | KeyEnds) else None
+    pattern = _pattern(clause)
     if pattern is not None:
-        return Driver(clause, rids_by_pattern(pattern, code))
+        return None if _is_scan(pattern) else Driver(clause, rids_by_pattern(pattern, code))
     build = _DRIVERS.get(type(clause))
     return build(clause, code) if build else None
 
@@ -129,12 +149,13 @@ def _any(clause: AnyOf, code: int) -> Driver | None:
     branches = [driver.rids for driver in found]
     branches += [rids_by_key(keys, code)] if keys else []
     branches += [rids_by_prefix(starts, code)] if starts else []
-    return Driver(clause, listed(branches, " UNION ALL "), exact=all(driver.exact for driver in found))
+    exact, late = all(driver.exact for driver in found), any(driver.late for driver in found)
+    return Driver(clause, listed(branches, " UNION ALL "), exact=exact, late=late)
 
 
 def _all(clause: AllOf, code: int) -> Driver | None:
     inner = next(iter(drivers(clause.clauses, code)), None)
-    return inner and Driver(clause, inner.rids, exact=False)
+    return inner and Driver(clause, inner.rids, exact=False, late=inner.late)
 
 
 _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
@@ -144,6 +165,7 @@ _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
     RangeTest: _range,
     AnyOf: _any,
     AllOf: _all,
+    ContentHas: lambda test, code: Driver(test, rids_by_content(test, code), late=True),
     Found: lambda test, _: Driver(test, test.rids),
 }
 """Clauses that an index can answer; the others can only be tested on rows found otherwise."""

@@ -4,8 +4,6 @@ Index rows describe current versions alone; `search/match.py` is what decides ab
 https://hl7.org/fhir/R4/http.html#paging
 """
 
-# ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -16,8 +14,9 @@ from fhir_server.errors import Gone
 from fhir_server.fhir.shapes import Moment, ResourceType
 from fhir_server.search.match import Indexed, matches
 from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, Not
+from fhir_server.search.wild import WILD
 from fhir_server.store.contract import Cursor
-from fhir_server.store.sqlite.clauses import filed, texts
+from fhir_server.store.sqlite.clauses import filed
 from fhir_server.store.sqlite.filed import unpacked
 from fhir_server.store.sqlite.fragments import Sql
 
@@ -66,19 +65,19 @@ def earlier_versions(connection: apsw.Connection, type_: ResourceType, code: int
     if connection.execute(counted, (code, then.moment, then.reach + 1)).get > then.reach:
         raise Gone.of("search.page-outdated", type=type_, most=then.reach)
     text = (
-        "SELECT h.id, h.lu, h.keys, h.rows, h.sd, max(h.v), h.body IS NULL"
+        "SELECT h.id, h.lu, h.keys, h.rows, h.sd, max(h.v), h.body"
         " FROM res r INDEXED BY res_commit CROSS JOIN hist h ON h.t = r.t AND h.id = r.id AND h.c <= ?"
         " WHERE r.t = ? AND r.c > ? GROUP BY r.rid"
     )
     found: list[Earlier] = []
-    for id_, updated, keys, rows, sort_date, version, deleted in connection.execute(
+    for id_, updated, keys, rows, sort_date, version, body in connection.execute(
         text, (then.moment, code, then.moment)
     ):
-        if deleted:
+        if body is None:
             continue
         if keys is None:
             raise Gone.of("search.page-expired")
-        found.append(Earlier(Indexed(id_, updated, unpacked(keys, rows, sort_date), type_), version))
+        found.append(Earlier(Indexed(id_, updated, unpacked(keys, rows, sort_date), type_, body), version))
     return found
 
 
@@ -107,26 +106,7 @@ def _test(clause: Clause) -> Holds:
 
 
 def _any(clause: AnyOf) -> Holds:
-    keys = frozenset(filed(one) for one in clause.clauses if isinstance(one, KeyIs))
-    others = [_test(one) for one in clause.clauses if not isinstance(one, KeyIs)]
+    plain = [one for one in clause.clauses if isinstance(one, KeyIs) and WILD not in filed(one)]
+    keys = frozenset(map(filed, plain))
+    others = [_test(one) for one in clause.clauses if not (isinstance(one, KeyIs) and filed(one) in keys)]
     return lambda of: not keys.isdisjoint(of.entries.keys) or any(test(of) for test in others)
-
-
-def ids_since(connection: apsw.Connection, code: int, then: Then) -> list[str]:
-    """Returns the ids of a type's resources that have changed since then."""
-    text = "SELECT id FROM res WHERE t = ? AND c > ?"
-    return [id_ for (id_,) in connection.execute(text, (code, then.moment))]
-
-
-def current_of(
-    connection: apsw.Connection, type_: ResourceType, code: int, *, ids: Sequence[str], then: Then
-) -> list[Indexed]:
-    """Returns those of these resources that are still as they were then."""
-    if not ids:
-        return []
-    text = (
-        "SELECT id, lu, keys, rows, sd FROM res"
-        " WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0 AND c <= ?"
-    )
-    found = connection.execute(text, (code, texts(ids), then.moment))
-    return [Indexed(id_, updated, unpacked(*filed_), type_) for id_, updated, *filed_ in found]

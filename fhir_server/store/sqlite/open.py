@@ -7,17 +7,19 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import apsw
 
 from fhir_server.errors import StoreUnavailable
+from fhir_server.store.sqlite.content import give_function
 from fhir_server.store.sqlite.failures import translated
 from fhir_server.store.sqlite.lock import WriteLock
 from fhir_server.store.sqlite.readers import Readers
 from fhir_server.store.sqlite.schema import prepare
 from fhir_server.store.sqlite.store import SqliteStore
-from fhir_server.store.sqlite.writer import Writer
+from fhir_server.store.sqlite.writer import IDLE_S, Writer
 
 OLDEST_LIBRARY = (3, 51, 3)
 """Earlier versions may reset a write-ahead log that is still needed, https://www.sqlite.org/releaselog/3_51_3.html."""
@@ -55,8 +57,8 @@ def open_store(
     """Opens the store in the file `path`, creating it when there is none.
 
     `:memory:` is a file in a private temporary folder, gone when the store is closed. `durable=False` never waits for
-    the disk: a power cut may lose everything. `bulk` suits imports: larger transactions, rarer checkpoints, the same
-    promises. `limit_s` is the longest that one read may take, in seconds. `vfs` names a registered SQLite VFS.
+    the disk: a power cut may lose everything. `bulk` suits imports: larger transactions, rarer checkpoints, no
+    filing of words behind the commits, the same promises. `limit_s` is the longest that one read may take, in seconds. `vfs` names a registered SQLite VFS.
 
     Raises:
         StoreUnavailable: the file is not a store of this program's version, cannot be opened, or the SQLite library
@@ -106,7 +108,8 @@ def _opened(setup: _Setup, limit_s: float, *, at_end: Callable[[], None]) -> Sql
         with lock.held():
             _prepare_writer(connection, setup)
         undo.pop_all()
-    writer = Writer(connection, lock, most_writes=BULK_MOST_WRITES if setup.bulk else MOST_WRITES)
+    most_writes, idle_s = (BULK_MOST_WRITES, inf) if setup.bulk else (MOST_WRITES, IDLE_S)
+    writer = Writer(connection, lock, most_writes=most_writes, idle_s=idle_s)
     return SqliteStore(writer, Readers(partial(_connect_reader, setup)), limit_s=limit_s, at_end=at_end)
 
 
@@ -130,6 +133,7 @@ def _connect_reader(setup: _Setup) -> apsw.Connection:
 def _connect(setup: _Setup) -> apsw.Connection:
     connection = apsw.Connection(setup.path, vfs=setup.vfs, statementcachesize=STATEMENTS)
     connection.set_busy_timeout(BUSY_MS)
+    give_function(connection)
     return connection
 
 

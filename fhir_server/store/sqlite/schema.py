@@ -3,18 +3,20 @@
 - `res`: the current version of every resource, deletions included; `keys` and `rows` keep its filed index entries, so
   that an update can take back exactly what it filed;
 - `tok`: `param=value` keys with the sort date inside the index, so that a filtered, date-sorted page is one range;
-- `rng`, `txt`: ranges and texts; `hist`: superseded versions; `type`: numbers of resource types; `meta`: last commit.
+- `rng`, `txt`: ranges and texts; `hist`: superseded versions; `type`: numbers of resource types; `meta`: last commit;
+- `content`, `content_mark`: words of whole texts, filed later, see `content.py`.
 """
 
 import apsw
 
 from fhir_server.errors import StoreUnavailable
+from fhir_server.store.sqlite import content
 
 APPLICATION_ID = 0x46484952
 """`FHIR`, in the header of the file, https://www.sqlite.org/pragma.html#pragma_application_id."""
 
-SCHEMA_VERSION = 3
-"""2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need."""
+SCHEMA_VERSION = 4
+"""2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need, 4 the words of texts."""
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -100,6 +102,8 @@ def prepare(connection: apsw.Connection) -> None:
             connection.execute(_HISTORY_INDEXES)
         if connection.pragma("user_version") < 3:
             connection.execute(_MOMENT)
+        if connection.pragma("user_version") < 4:
+            connection.execute(content.TABLES)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:

@@ -113,7 +113,9 @@ def _places(asked: _Asked, rows: Sequence[Row], moment: Moment) -> tuple[Cursor,
 
 
 def _total(connection: apsw.Connection, asked: _Asked) -> int:
-    return _count(connection, asked.plan.all, asked.then) + len(asked.earlier)
+    most = asked.query.count_most
+    total = _count(connection, asked.plan.all, asked.then, most) + len(asked.earlier)
+    return total if most is None else min(total, most + 1)
 
 
 def has_match(connection: apsw.Connection, query: Query, code: int) -> bool:
@@ -136,8 +138,9 @@ def _rows(connection: apsw.Connection, asked: _Asked) -> list[Row]:
     return [Row(rid, id_, tuple(rest)) for rid, id_, *rest in connection.execute(page.text, page.args)]
 
 
-def _count(connection: apsw.Connection, source: Source, then: Then | None) -> int:
+def _count(connection: apsw.Connection, source: Source, then: Then | None, most: int | None) -> int:
     where = all_of([source.condition, *unchanged(then)])
     # Values are never part of the text, so `r.` is there only if a condition looks at the resource itself.
     tables = "tok d" if source.tables == KEYED and "r." not in where.text else source.tables
-    return int(connection.execute(f"SELECT count(*) FROM {tables} WHERE {where.text}", where.args).get)
+    rows = Sql(f"SELECT 1 FROM {tables} WHERE ") + where + Sql(" LIMIT ?", (-1 if most is None else most + 1,))
+    return int(connection.execute(f"SELECT count(*) FROM ({rows.text})", rows.args).get)

@@ -10,6 +10,7 @@ from functools import cmp_to_key, partial
 from typing import NamedTuple
 
 from fhir_server.search.match import SortValue
+from fhir_server.search.order import compare_values
 from fhir_server.search.query import SortBy, SortKey
 from fhir_server.store.contract import Cursor
 from fhir_server.store.sqlite.clauses import Place, prefix_bounds
@@ -73,14 +74,8 @@ def is_after(row: Row, cursor: Cursor, keys: Sequence[SortKey]) -> bool:
 
 
 def _compare(keys: Sequence[SortKey], one: Row, other: Row) -> int:
-    for key, left, right in zip(keys, one.values, other.values, strict=True):
-        if left == right:
-            continue
-        if left is None or right is None:
-            return 1 if left is None else -1
-        less: bool = left < right  # type: ignore[operator]  # one key never mixes numbers and texts
-        return -1 if less != key.descending else 1
-    return (one.id > other.id) - (one.id < other.id)
+    side = compare_values(keys, one.values, other.values)
+    return side or (one.id > other.id) - (one.id < other.id)
 
 
 def _value(key: SortKey, at: Place) -> Sql:

@@ -3,10 +3,12 @@
 A durable commit costs one fsync however many units it holds, https://www.sqlite.org/wal.html#performance_considerations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TypeAlias
@@ -24,6 +26,7 @@ from fhir_server.store.contract import (
     Unresolved,
     Write,
 )
+from fhir_server.store.sqlite.content import file_content
 from fhir_server.store.sqlite.failures import refusal
 from fhir_server.store.sqlite.ledger import Ledger
 from fhir_server.store.sqlite.lock import WriteLock
@@ -39,6 +42,13 @@ _BROKEN = (apsw.Error, OSError)
 """What the library and the lock file raise when the disk does not do its part."""
 
 
+IDLE_S = 2.0
+"""So long nothing is written before the words of texts are filed, in seconds."""
+
+PAUSE_S = 0.05
+"""Rest between two steps of that, in seconds, for other processes and this one's requests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One commit: all of its writes, or none."""
@@ -51,8 +61,13 @@ class Unit:
 class Writer:
     """A connection, the thread that owns it, and the queue before it."""
 
-    def __init__(self, connection: apsw.Connection, lock: WriteLock, *, most_writes: int) -> None:
+    def __init__(
+        self, connection: apsw.Connection, lock: WriteLock, *, most_writes: int, idle_s: float = IDLE_S
+    ) -> None:
+        """Starts the thread; after `idle_s` without a commit it files words, and never if that is infinite."""
         self._connection = connection
+        self._idle_s = idle_s
+        self._words_due = idle_s < inf
         self._lock = lock
         self._most_writes = most_writes
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
@@ -99,7 +114,7 @@ class Writer:
         units: list[Unit] = []
         while sum(len(unit.writes) for unit in units) < self._most_writes:
             try:
-                unit = self._queue.get(block=not units)
+                unit = self._queue.get(block=False) if units else self._wait()
             except Empty:
                 break
             if unit is None:
@@ -109,29 +124,54 @@ class Writer:
                 units.append(unit)
         return units
 
+    def _wait(self) -> Unit | None:
+        """Returns the next unit; while none comes, words are filed, with a pause after each step."""
+        pause_s = self._idle_s
+        while self._words_due:
+            try:
+                return self._queue.get(timeout=pause_s)
+            except Empty:
+                self._words_due, pause_s = self._file_words(), PAUSE_S
+        return self._queue.get()
+
+    def _file_words(self) -> bool:
+        """Files some words and tells whether more may be due; a disk that fails leaves them for after the next commit."""
+        try:
+            with self._transaction():
+                return file_content(self._connection)
+        except _BROKEN:
+            return False
+
     def _commit(self, units: Sequence[Unit]) -> None:
         try:
-            outcomes = self._transaction(units)
+            outcomes = self._write(units)
         except (*_BROKEN, *_UNFIT) as error:
             self._refuse(units, error)
         else:
             for unit, outcome in zip(units, outcomes, strict=True):
                 _settle(unit, outcome)
+        self._words_due = self._idle_s < inf
 
-    def _transaction(self, units: Sequence[Unit]) -> list[Outcome]:
+    def _write(self, units: Sequence[Unit]) -> list[Outcome]:
+        with self._transaction():
+            writes = [write for unit in units for write in unit.writes]
+            needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
+            ledger = Ledger(self._connection, {write.key for write in writes}, needs)
+            outcomes = [_outcome(ledger, unit) for unit in units]
+            ledger.file()
+        return outcomes
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Holds the turn of this process and one transaction, which is undone if its content fails."""
         with self._lock.held():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                writes = [write for unit in units for write in unit.writes]
-                needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
-                ledger = Ledger(self._connection, {write.key for write in writes}, needs)
-                outcomes = [_outcome(ledger, unit) for unit in units]
-                ledger.file()
+                yield
                 self._connection.execute("COMMIT")
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-        return outcomes
 
     def _refuse(self, units: Sequence[Unit], error: Exception) -> None:
         # One unit's value or size may be the reason: alone, the others get their own answer.

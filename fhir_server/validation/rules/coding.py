@@ -12,6 +12,7 @@ from fhir_server.validation.rules.known_systems import FRAGMENT, MISFORMED, UNKN
 from fhir_server.validation.rules.objects import objects
 from fhir_server.validation.rules.severity import by_policy
 from fhir_server.validation.site import Build, Check, Scope
+from fhir_server.validation.sure import Source, described
 
 MOST_CODINGS = 4096
 """How many codings that are right a check remembers; when there are more it starts anew."""
@@ -44,7 +45,11 @@ def build_coding(build: Build) -> Check:
             return None
         return result
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        is_right = f"({value}.get('system'), {value}.get('code'), {value}.get('display')) in {source.constant(right)}"
+        source.refuse_if(f"not ({is_right}) and {source.constant(check)}({value}, s) is not None")
+
+    return described(check, emit)
 
 
 def build_existence(build: Build) -> Check:

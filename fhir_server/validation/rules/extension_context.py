@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.definitions.registry import StructureDefinition
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
 from fhir_server.validation.report import Findings, found, listing
-from fhir_server.validation.rules.walk import Spot, spots
+from fhir_server.validation.rules.walk import WHOLE, Spot
 from fhir_server.validation.site import Build, Check, Scope
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
@@ -55,7 +55,7 @@ def build_context(structure: StructureDefinition, owner: str, build: Build) -> C
         return None
 
     def check(value: Any, scope: Scope) -> Findings | None:
-        if not contexts.terms and any(_stands_at(path, value, scope) for path in contexts.elements):
+        if not contexts.terms and _stands_plainly(value, contexts, scope):
             return None
         holder = _holders(scope, model).get(id(value))
         return None if holder is None else _fault(value, holder, contexts, scope, model)
@@ -78,6 +78,17 @@ def _compiled(text: str, type_: str | None = None) -> Expression | None:
         return None
 
 
+def _stands_plainly(value: Any, contexts: Contexts, scope: Scope) -> bool:
+    """Tells at once of an extension in an extension of the resource itself, or at a plain path."""
+    if contexts.extensions:
+        for outer in _objects(scope.resource.get("extension")):
+            if outer.get("url") in contexts.extensions and any(
+                one is value for one in _objects(outer.get("extension"))
+            ):
+                return True
+    return any(_stands_at(path, value, scope) for path in contexts.elements)
+
+
 def _stands_at(path: str, value: Any, scope: Scope) -> bool:
     """Tells at once of an extension at a plain path of the resource's own type, such as `Patient.gender`."""
     type_, *steps = path.split(".")
@@ -98,10 +109,46 @@ def _holders(scope: Scope, model: TypeModel) -> Mapping[int, Spot]:
     """Returns what each extension of the resource stands in, by the `id()` of the extension; worked out once a run."""
     key = ("holders", id(scope.resource))
     if key not in scope.memo:
-        all_spots = spots(scope.resource, model)
-        scope.memo[key] = {id(s.value): s.owner for s in all_spots if s.type == "Extension" and s.owner}
+        scope.memo[key] = dict(_holders_in(scope.resource, model))
     known: Mapping[int, Spot] = scope.memo[key]
     return known
+
+
+def _holders_in(resource: JsonObject, model: TypeModel) -> Iterator[tuple[int, Spot]]:
+    """Yields the `id()` of each extension with what it stands in; a place becomes a Spot only where it has one."""
+    waiting: list[_Place] = [_Place(resource, str(resource.get("resourceType")), "", None, None)]
+    while waiting:
+        place = waiting.pop()
+        for name in ("extension", "modifierExtension"):
+            if type(place.value.get(name)) is list:
+                holder = _spot(place)
+                yield from ((id(one), holder) for one in place.value[name])
+        waiting += _places_in(place, model)
+
+
+class _Place(NamedTuple):
+    """An object on the way through a resource, as a Spot without its way."""
+
+    value: JsonObject
+    type: str
+    name: str
+    choice: str | None
+    owner: "_Place | None"
+
+
+def _places_in(place: _Place, model: TypeModel) -> Iterator[_Place]:
+    known = model.properties.get("Element" if place.type in model.primitives else place.type, {})
+    for name, value in place.value.items():
+        if type(value) is dict or type(value) is list:
+            property_ = known.get(name.removeprefix("_"))
+            if property_ is not None and property_.type not in WHOLE:
+                for one in _objects(value):
+                    yield _Place(one, property_.type, name.removeprefix("_"), property_.choice, place)
+
+
+def _spot(place: _Place) -> Spot:
+    owner = None if place.owner is None else _spot(place.owner)
+    return Spot(place.value, place.type, place.name, place.choice, (), owner)
 
 
 def _fault(value: Any, holder: Spot, contexts: Contexts, scope: Scope, model: TypeModel) -> Findings | None:

@@ -70,7 +70,9 @@ def _compared(parameter: JsonObject, element: Element, profile: StructureDefinit
     types, targets = _held(element, profile)
     yield from _set_faults("type", _types(parameter), types)
     listed = parameter.get("targetProfile")
-    yield from _set_faults("targetProfile", {one for one in (listed if type(listed) is list else ()) if type(one) is str}, targets)
+    yield from _set_faults(
+        "targetProfile", {one for one in (listed if type(listed) is list else ()) if type(one) is str}, targets
+    )
 
 
 def _types(parameter: JsonObject) -> set[str]:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
+from fhir_server.validation.policy import References
 from fhir_server.validation.report import Findings, at, found, joined, shown, warned
 from fhir_server.validation.rules.bundle import Contents, bundle_around
 from fhir_server.validation.rules.bundle_urls import ABSOLUTE
@@ -18,6 +19,7 @@ from fhir_server.validation.rules.resolution import (
     target_type,
 )
 from fhir_server.validation.site import Check, Scope
+from fhir_server.validation.sure import Source, described
 
 REF_1 = "SHALL have a contained resource if a local reference is provided"
 CONTENT = frozenset({"reference", "identifier", "display", "extension"})
@@ -43,7 +45,15 @@ def build_reference_rules(resources: frozenset[str]) -> Check:
             result = joined(result, warned("validation.reference-empty"))
         return result
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        # Most references: outside a Bundle, not contained, and nobody asks for their targets.
+        alone = (
+            f"not s.bundle and s.policy.references is {source.constant(References.IGNORE)} and 'type' not in {value}"
+        )
+        text = f"{value}.get('reference', '#')"
+        source.refuse_if(f"not ({alone} and {text}[:1] != '#') and {source.constant(check)}({value}, s) is not None")
+
+    return described(check, emit)
 
 
 def _text_faults(text: str, scope: Scope, resources: frozenset[str]) -> Findings | None:

@@ -64,6 +64,7 @@ def test_a_patient_files_exactly_these_rows():
         "given=li",
         "phonetic=wang",
         "phonetic=li",
+        "phonetic=wangli",
         f"gender=female{US}http://hl7.org/fhir/administrative-gender",
         f"deceased=false{US}",
         "organization=Organization/o1",
@@ -75,6 +76,7 @@ def test_a_patient_files_exactly_these_rows():
         TextRow("name", "li", "Li"),
         TextRow("family", "wang", "Wáng"),
         TextRow("given", "li", "Li"),
+        TextRow("phonetic", "wangli", "Wáng Li"),
         TextRow("phonetic", "wang", "Wáng"),
         TextRow("phonetic", "li", "Li"),
     }

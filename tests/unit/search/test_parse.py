@@ -155,11 +155,13 @@ def test_a_pair_without_a_value_is_ignored_and_not_used():
     ("type_", "name", "value", "key"),
     [
         ("Patient", "nonsense", "x", "search.parameter-unknown"),
-        ("Patient", "_text", "x", "search.parameter-not-offered"),
-        ("Patient", "_filter", "x", "search.parameter-not-offered"),
-        ("Patient", "_list", "x", "search.parameter-not-offered"),
-        ("Observation", "code-value-quantity", "x", "search.parameter-not-offered"),
-        ("Location", "near", "1|2", "search.parameter-not-offered"),
+        ("Patient", "_query", "x", "search.parameter-not-offered"),
+        ("Patient", "_list", "$current-problems", "search.list-functional"),
+        ("Patient", "_filter", "nonsense eq x", "search.parameter-unknown"),
+        ("Patient", "_filter", "gender.name eq x", "search.chain-no-reference"),
+        ("Observation", "code-value-quantity:exact", "x", "search.modifier-unknown"),
+        ("Location", "near:exact", "1|2", "search.modifier-unknown"),
+        ("Patient", "link:above", "1", "search.reference-hierarchy"),
         ("Observation", "code.name", "x", "search.chain-no-reference"),
         ("Observation", "nonsense.name", "x", "search.parameter-unknown"),
         ("Patient", "_has:Nonsense:patient:code", "x", "search.has-type"),
@@ -171,8 +173,8 @@ def test_a_pair_without_a_value_is_ignored_and_not_used():
         ("Observation", "subject:Patient." + "link:Patient." * 16 + "name", "x", "search.chain-too-long"),
         ("Patient", "name:exact:x", "x", "search.name-malformed"),
         ("Patient", "name:fuzzy", "x", "search.modifier-unknown"),
-        ("Patient", "gender:text", "x", "search.modifier-not-offered"),
-        ("Patient", "gender:in", "x", "search.modifier-not-offered"),
+        ("Patient", "name:text", "x", "search.modifier-not-offered"),
+        ("Patient", "birthdate:in", "2024", "search.modifier-not-offered"),
         ("Patient", "birthdate:exact", "2024", "search.modifier-unknown"),
         ("Patient", "_lastUpdated:exact", "2024", "search.modifier-unknown"),
         ("Patient", "_count:exact", "2", "search.modifier-not-taken"),
@@ -207,6 +209,37 @@ def test_what_is_unknown_or_not_offered_is_refused_by_its_own_key(type_, name, v
         ("Observation", "value-quantity", "5|http://u|", "search.value-quantity"),
         ("Observation", "subject", "a b", "search.value-reference"),
         ("ValueSet", "url:below", "urn:oid:1.2", "search.value-url"),
+        ("Observation", "code-value-quantity", "x", "search.value-composite"),
+        ("Observation", "code-value-quantity", "a$b$c", "search.value-composite"),
+        ("Observation", "code-value-quantity", "a$", "search.value-composite"),
+        ("Observation", "code-value-quantity", "a$b", "search.value-quantity"),
+        ("Observation", "component-code-value-quantity", "a|b|c$5", "search.value-token"),
+        ("Location", "near", "1", "search.value-near"),
+        ("Location", "near", "91|2", "search.value-near"),
+        ("Location", "near", "1|181", "search.value-near"),
+        ("Location", "near", "1|2|-3", "search.value-near"),
+        ("Location", "near", "1|2|3|kg", "search.value-near"),
+        ("Location", "near", "1|2|3|km|x", "search.value-near"),
+        ("Patient", "general-practitioner:below", "Practitioner/1", "search.value-reference"),
+        ("Patient", "identifier:of-type", "a|b", "search.value-of-type"),
+        ("Patient", "identifier:of-type", "a|b|", "search.value-of-type"),
+        ("Observation", "code:below", "a", "search.value-concept"),
+        ("Observation", "code:above", "http://loinc.org|85354-9", "search.concept-unknown"),
+        ("Observation", "code:in", "http://nobody.example/vs", "search.value-set-unknown"),
+        ("Observation", "code:not-in", "http://hl7.org/fhir/ValueSet/observation-codes", "search.value-set-open"),
+        ("Observation", "code:text", " ", "search.value-empty"),
+        ("Patient", "_filter", "name", "search.filter-syntax"),
+        ("Patient", "_filter", "name eq", "search.filter-syntax"),
+        ("Patient", "_filter", "name is x", "search.filter-syntax"),
+        ("Patient", "_filter", "name eq x name eq y", "search.filter-syntax"),
+        ("Patient", "_filter", "not name eq x", "search.filter-syntax"),
+        ("Patient", "_filter", "(name eq x", "search.filter-syntax"),
+        ("Patient", "_filter", "organization[name eq x] eq y", "search.filter-syntax"),
+        ("Patient", "_filter", 'name eq "x', "search.filter-syntax"),
+        ("Patient", "_filter", "(" * 30 + "name eq x" + ")" * 30, "search.filter-syntax"),
+        ("Patient", "_filter", "gender co m", "search.filter-operation"),
+        ("Patient", "_filter", "birthdate co 2024", "search.filter-operation"),
+        ("Patient", "_filter", "name pr maybe", "search.value-missing"),
         ("Patient", "_count", "-1", "search.count-invalid"),
         ("Patient", "_count", "ten", "search.count-invalid"),
         ("Patient", "_count", "1.5", "search.count-invalid"),
@@ -228,12 +261,12 @@ def test_a_value_that_cannot_be_read_is_refused_by_its_own_key(type_, name, valu
 
 
 def test_all_findings_come_at_once_each_at_its_parameter():
-    error, found = keys("Patient", ("nonsense", "x"), ("birthdate", "x"), ("gender:text", "x"), ("_count", "x"))
+    error, found = keys("Patient", ("nonsense", "x"), ("birthdate", "x"), ("name:text", "x"), ("_count", "x"))
     assert error is SearchParameterUnknown
     assert set(found) == {
         ("search.parameter-unknown", "nonsense"),
         ("search.value-date", "birthdate"),
-        ("search.modifier-not-offered", "gender:text"),
+        ("search.modifier-not-offered", "name:text"),
         ("search.count-invalid", "_count"),
     }
 
@@ -243,7 +276,7 @@ def test_the_refusal_of_an_unknown_name_lists_the_valid_ones():
         parse("Patient", ("nonsense", "x"))
     valid = caught.value.issues[0].params["valid"].split(", ")
     assert {"name", "birthdate", "_id", "_lastUpdated", "_tag"} <= set(valid)
-    assert {"_text", "_filter", "nonsense"} & set(valid) == set()
+    assert {"_query", "_type", "nonsense"} & set(valid) == set()
 
 
 def test_lenient_handling_leaves_unknown_names_out_and_says_so():

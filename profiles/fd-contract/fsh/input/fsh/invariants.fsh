@@ -78,7 +78,7 @@ Expression: "extension.where(url='http://jtys.example/fhir/StructureDefinition/c
 Invariant: fdc-6
 Description: "fee total equals the sum of its funding (tolerance 0.005)"
 Severity: #warning
-Expression: "extension.where(url='http://jtys.example/fhir/StructureDefinition/fee').all((extension.where(url='total').value.value - extension.where(url='funding').extension.where(url='amount').value.value.aggregate($this + $total, 0)).abs() < 0.005)"
+Expression: "extension.where(url='http://jtys.example/fhir/StructureDefinition/fee').all((extension.where(url='total').value.ofType(Money).value - extension.where(url='funding').extension.where(url='amount').value.ofType(Money).value.aggregate($this + $total, 0)).abs() < 0.005)"
 
 Invariant: bp-1
 Description: "systolic is above diastolic when both are present"
