@@ -37,10 +37,11 @@ _NAVIGATING = {name: name for name in ("fhirpath", "_offset", "_count")}
 class Fields:
     """The fields of every type under one set of definitions; each type is worked out when it is first asked for."""
 
-    __slots__ = ("_known", "_searched", "definitions")
+    __slots__ = ("_known", "_searched", "by_name", "definitions")
 
     def __init__(self, definitions: Definitions) -> None:
         self.definitions = definitions
+        self.by_name = {graphql_name(type_): type_ for type_ in definitions.model.properties}
         self._known: dict[str, Mapping[str, Field]] = {}
         self._searched: dict[tuple[ResourceType, bool], Mapping[str, Field]] = {}
 

@@ -7,7 +7,7 @@ from graphql import GraphQLResolveInfo, get_directive_values
 
 from fhir_server.errors import BadValue, MissingElement, NotFound
 from fhir_server.fhir.shapes import JsonObject
-from fhir_server.operations.graphql_fields import QUERY, Field, Fields, graphql_name
+from fhir_server.operations.graphql_fields import QUERY, Field, Fields
 from fhir_server.operations.graphql_schema import SHAPING, Resolver
 from fhir_server.operations.graphql_work import Work, search_pairs
 
@@ -34,7 +34,6 @@ class _Resolving:
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
-        self._by_name = {graphql_name(t): t for t in fields.definitions.model.properties}
 
     def element(self, source: Any, info: Info, **arguments: Any) -> Any:
         """Returns an element, its items filtered by the arguments."""
@@ -121,7 +120,7 @@ class _Resolving:
     def field(self, info: Info) -> Field:
         """Returns the field that is resolved."""
         name = info.parent_type.name
-        return self._fields.of(name if name == QUERY else self._by_name.get(name, name))[info.field_name]
+        return self._fields.of(name if name == QUERY else self._fields.by_name.get(name, name))[info.field_name]
 
     def note_slices(self, info: Info, field: Field, items: list[Any]) -> None:
         """Remembers what the items of a sliced field are called: what the FHIRPath gives, or their numbers.

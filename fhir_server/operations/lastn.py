@@ -54,7 +54,7 @@ async def lastn(parts: Parts, request: FhirRequest, target: Target) -> FhirRespo
     _check(pairs)
     parsed = parse_query(ResourceType("Observation"), pairs, parts.search_context(request.base))
     query = replace(parsed.query, sort=_NEWEST_FIRST, count=STRETCH, with_total=False)
-    found = [_dated(parts, version) for version in await _read(parts, query)]
+    found = sorted((_dated(parts, version) for version in await _read(parts, query)), key=_by_age)
     latest = [one.version for group in _groups(found) for one in _latest(group, most)]
     used = [*parsed.used, ("max", str(most))]
     entries = [BundleEntry(f"{request.base}/{v.key}", v.body, "match") for v in latest]
@@ -87,6 +87,11 @@ async def _read(parts: Parts, query: Query) -> list[StoredVersion]:
 def _dated(parts: Parts, version: StoredVersion) -> Dated:
     resource = resource_in(version)
     return Dated(version, _instant_of(parts, resource), frozenset(_names(resource.get("code"))))
+
+
+def _by_age(one: Dated) -> tuple[bool, int, str]:
+    """Newest first; an observation that does not say when it was made is never the latest, whenever it was stored."""
+    return one.at is None, -(one.at or 0), one.version.key.id
 
 
 def _instant_of(parts: Parts, resource: JsonObject) -> int | None:

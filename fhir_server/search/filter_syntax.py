@@ -18,7 +18,7 @@ MOST_DEPTH = 20
 """Brackets within each other."""
 
 _NAME = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?::(?P<target>[A-Z][A-Za-z]*))?")
-_WORD = re.compile(r"[a-z]+(?=[\s(])")
+_WORD = re.compile(r"[a-z]+(?=[\s(]|$)")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _TOKEN = re.compile(r"[^\s\])]+")
 

@@ -1,7 +1,7 @@
 """Query strings to typed searches; all findings come together, https://hl7.org/fhir/R4/search.html."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fhir_server.definitions.registry import ResourceSupport
 from fhir_server.errors import Issue, SearchParameterUnknown, SearchValueInvalid, Severity, issue
@@ -72,8 +72,8 @@ def parse_query(type_: ResourceType, pairs: Sequence[Pair], context: SearchConte
         if raw:
             _read(draft, name, raw)
     _refuse(draft)
-    sort = {} if draft.sort is None else {"sort": draft.sort}
-    query = Query(type_, tuple(draft.where), count=draft.count, with_total=draft.with_total, **sort)
+    query = Query(type_, tuple(draft.where), count=draft.count, with_total=draft.with_total)
+    query = query if draft.sort is None else replace(query, sort=draft.sort)
     return ParsedSearch(
         query, tuple(draft.includes), tuple(draft.result_parameters), tuple(draft.used), tuple(draft.issues)
     )

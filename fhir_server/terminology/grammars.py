@@ -18,6 +18,8 @@ _TOP_LEVEL = "application|audio|example|font|haptics|image|message|model|multipa
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+\-]{0,126}"
 _VALUE = r"(?:[A-Za-z0-9!#$%&'*+.^_`|~\-]+|\"(?:[^\"\\\x00-\x1f]|\\.)*\")"
 _MIME_TYPE = re.compile(rf"(?i:{_TOP_LEVEL})/{_NAME}(?: ?; ?{_NAME}={_VALUE})*")
+_SHORT_FORMATS = frozenset({"xml", "json", "ttl"})
+"""What R4 itself writes for its formats where MIME types are required, in every CapabilityStatement that it publishes."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
 _MAX_TEXT = 2_000
 
@@ -62,7 +64,7 @@ def _test(grammar: Grammar, one: JsonObject) -> Callable[[str], bool] | None:
 
 
 def _is_mime_type(code: str) -> bool:
-    return len(code) <= _MAX_TEXT and _MIME_TYPE.fullmatch(code) is not None
+    return code in _SHORT_FORMATS or (len(code) <= _MAX_TEXT and _MIME_TYPE.fullmatch(code) is not None)
 
 
 def _is_uri(code: str) -> bool:

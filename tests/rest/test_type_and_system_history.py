@@ -6,8 +6,8 @@ from fhir_server.fhir.json_codec import decode
 from support.rest import keys_of, links_of
 
 
-def patient(id_, **more):
-    return {"resourceType": "Patient", "id": id_, **more}
+def patient(id_, more=()):
+    return {"resourceType": "Patient", "id": id_, **dict(more)}
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def stored(server):
     steps = [
         lambda: server.put(patient("p1")),
         lambda: server.put({"resourceType": "Organization", "id": "o1", "name": "o"}),
-        lambda: server.put(patient("p1", active=True)),
+        lambda: server.put(patient("p1", {"active": True})),
         lambda: server.put(patient("p2")),
         lambda: server.send("DELETE", "Patient/p2"),
     ]
@@ -63,7 +63,7 @@ def test_links_lead_through_all_pages_in_the_moment_of_the_first(stored, path):
     answer = stored.get(f"{path}?_count=1")
     found = lines(answer)
     while "next" in links_of(answer):
-        stored.put(patient("p1", birthDate=f"19{50 + len(found)}-01-01"))
+        stored.put(patient("p1", {"birthDate": f"19{50 + len(found)}-01-01"}))
         answer = stored.get(links_of(answer)["next"])
         assert decode(answer.content)["total"] == len(whole)
         assert links_of(answer)["first"] == f"http://test/fhir/{path}?_count=1"

@@ -285,7 +285,7 @@ _FILTERED = {
     "string": lambda rng: f'"{rng.choice(TEXTS)}"',
     "date": lambda rng: rng.choice(DATES),
     "number": lambda rng: str(rng.choice(NUMBERS)),
-    "quantity": lambda rng: f"{rng.choice(NUMBERS)}||{rng.choice(UNITS)}",
+    "quantity": lambda rng: f'"{rng.choice(NUMBERS)}||{rng.choice(UNITS)}"',  # a token may not carry `]`
     "token": _token_text,
     "uri": lambda rng: rng.choice(URIS),
     "reference": lambda rng: f"{rng.choice(SEARCHED_TYPES)}/{rng.choice(IDS)}",

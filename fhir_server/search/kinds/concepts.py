@@ -14,6 +14,7 @@ from fhir_server.terminology.code_system import CodeSystem
 Find: TypeAlias = Callable[[str, Sequence[str], SearchContext], Codes]
 """From the parameter's code and the parts of the value to (system, code) pairs."""
 
+_R4 = "http://hl7.org/fhir/"
 MOST_CODES = 5_000
 """Codes that one value may stand for."""
 
@@ -25,14 +26,20 @@ def members(code: str, parts: Sequence[str], context: SearchContext) -> Codes:
         SearchValueInvalid: no such value set is known here, or its members cannot all be listed.
         TooCostly: more than `MOST_CODES`.
     """
-    url = "|".join(parts)
     terminology = _terminology(context)
+    url = _canonical("|".join(parts), terminology)
     found = terminology.expand(url)
     if found is None:
         known = terminology.sources.value_set(url) is not None
         key = "search.value-set-open" if known else "search.value-set-unknown"
         raise SearchValueInvalid.of(key, code, name=code, value=url)
     return _bounded(code, found)
+
+
+def _canonical(text: str, terminology: LocalTerminology) -> str:
+    """Returns the URL of a value set of R4 that is named by its id; any other name as it is."""
+    is_own = text.startswith("ValueSet/") and terminology.sources.value_set(text) is None
+    return _R4 + text if is_own else text
 
 
 def descendants(code: str, parts: Sequence[str], context: SearchContext) -> Codes:

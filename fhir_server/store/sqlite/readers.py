@@ -10,6 +10,7 @@ import apsw
 
 from fhir_server.errors import StoreUnavailable
 from fhir_server.fhir.shapes import ResourceType
+from fhir_server.store.sqlite.counts import Counts
 from fhir_server.store.sqlite.read import find_code
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class Reader:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
+        self.counts = Counts()
         self._until = inf
         self._stopped = False
         self._codes: dict[ResourceType, int] = {}

@@ -14,6 +14,7 @@ from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
 from fhir_server.search.match import sort_value
 from fhir_server.search.query import Query, SortKey
 from fhir_server.store.contract import Cursor, Key, Page, StoredVersion
+from fhir_server.store.sqlite.counts import Counts
 from fhir_server.store.sqlite.fragments import Sql, all_of, listed
 from fhir_server.store.sqlite.hops import followed
 from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, holds, then_of, unchanged
@@ -26,13 +27,17 @@ class _Asked(NamedTuple):
     """A search on its way: chains followed, the plan made, and what was the current version then and is no more."""
 
     query: Query
+    code: int
+    moment: Moment
     plan: Plan
     cursor: Cursor | None
     then: Then | None
     earlier: list[Row]
 
 
-def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment) -> Page:
+def search_page(
+    connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment, counts: Counts
+) -> Page:
     """Returns one page of matches and, when asked, the number of all matches, as of the moment that the cursor has.
 
     Raises:
@@ -46,7 +51,7 @@ def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor:
     if back:
         shown.reverse()
     matches = _versions(connection, query.type, code, shown)
-    total = _total(connection, asked) if query.with_total else None
+    total = _total(connection, query, asked, counts) if query.with_total else None
     return _page(matches, total, _places(asked, shown, moment), cursor=cursor, more=more)
 
 
@@ -74,7 +79,7 @@ def _asked(connection: apsw.Connection, query: Query, code: int, *, cursor: Curs
         test = holds(query.where)
         versions = earlier_versions(connection, query.type, code, then)
         earlier = [_earlier_row(one, query.sort) for one in versions if test(one.of)]
-    return _Asked(query, plan_of(connection, query, code), cursor, then, earlier)
+    return _Asked(query, code, moment, plan_of(connection, query, code), cursor, then, earlier)
 
 
 def _earlier_row(one: Earlier, keys: Sequence[SortKey]) -> Row:
@@ -112,10 +117,15 @@ def _places(asked: _Asked, rows: Sequence[Row], moment: Moment) -> tuple[Cursor,
     return tuple(Cursor(begun.moment, row.values, ResourceId(row.id), reach=begun.reach) for row in rows)
 
 
-def _total(connection: apsw.Connection, asked: _Asked) -> int:
-    most = asked.query.count_most
-    total = _count(connection, asked.plan.all, asked.then, most) + len(asked.earlier)
-    return total if most is None else min(total, most + 1)
+def _total(connection: apsw.Connection, query: Query, asked: _Asked, counts: Counts) -> int:
+    """Returns the number of matches as of the moment asked about; `query` is as it came, its chains not followed."""
+    most = query.count_most
+    known = None if asked.then else counts.find(connection, query, asked.code, asked.moment)
+    if known is None:
+        known = _count(connection, asked.plan.all, asked.then, most) + len(asked.earlier)
+        if asked.then is None and (most is None or known <= most):
+            counts.keep(connection, query, asked.moment, known)
+    return known if most is None else min(known, most + 1)
 
 
 def has_match(connection: apsw.Connection, query: Query, code: int) -> bool:

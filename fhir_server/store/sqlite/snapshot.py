@@ -77,8 +77,10 @@ class SqliteSnapshot:
             StoreTimeout: it takes longer than the store's time limit.
         """
 
+        counts = self._lent().counts
+
         def work(database: apsw.Connection, code: int) -> Page:
-            return search_page(database, query, code, cursor=cursor, moment=self.moment)
+            return search_page(database, query, code, cursor=cursor, moment=self.moment, counts=counts)
 
         return await self._run_on(query.type, work, Page((), None, 0 if query.with_total else None))
 

@@ -17,6 +17,10 @@ CORE = "http://hl7.org/fhir/StructureDefinition/"
 ANYWHERE = frozenset({"Element", "Any", "*"})
 CORRECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
     f"{CORE}structuredefinition-fhir-type": (("element", "ElementDefinition.type"),),
+    f"{CORE}valueset-concept-comments": (
+        ("element", "ValueSet.compose.include.concept"),
+        ("element", "CodeSystem.concept"),
+    ),
     f"{CORE}regex": (("element", "ElementDefinition"), ("element", "ElementDefinition.type")),
     f"{CORE}structuredefinition-normative-version": (("element", "Element"),),
     f"{CORE}capabilitystatement-expectation": (("element", "Element"),),

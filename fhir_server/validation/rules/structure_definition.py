@@ -17,9 +17,18 @@ from fhir_server.validation.site import Build, Check, Scope
 
 UNWRITTEN = frozenset(
     f"validation.{name}"
-    for name in ("constraint-source", "context-no-extension", "derivation-missing", "element-barred", "slicing-root")
+    for name in (
+        "base-kind",
+        "constraint-source",
+        "context-no-extension",
+        "derivation-missing",
+        "element-barred",
+        "element-target-kind",
+        "narrow-constraint",
+        "slicing-root",
+    )
 )
-"""What R4's text does not forbid; the official validator does."""
+"""What R4's text does not forbid, and some of R4's own definitions do; the official validator forbids it."""
 EXTENSION = "http://hl7.org/fhir/StructureDefinition/Extension"
 
 

@@ -67,7 +67,7 @@ def _import_faults(part: JsonObject, build: Build) -> Iterator[Finding]:
 
 def _system_fault(system: str, part: JsonObject, scope: Scope, build: Build) -> Findings:
     if not is_absolute(system):
-        return found("validation.include-system-relative", system=shown(system))
+        return [Finding("validation.include-system-relative", {"system": shown(system)}, by_policy(scope.policy))]
     plain, bar, version = system.partition("|")
     if bar:
         severity = by_policy(scope.policy) if version else Severity.WARNING

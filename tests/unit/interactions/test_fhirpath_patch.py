@@ -1,6 +1,7 @@
 """FHIRPath Patch, https://hl7.org/fhir/R4/fhirpatch.html, after the cases of the official suite."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from fhir_server.fhirpath.model import r4_model
 from fhir_server.interactions.fhirpath_patch import fhirpath_patch
 
 
-def operation(type_, path, **parts):
+def operation(type_, path, **parts: Any):
     """An operation; `value` is a whole part without its name, other parts are numbers or texts."""
     found = [{"name": "type", "valueCode": type_}, {"name": "path", "valueString": path}]
     for name, given in parts.items():
