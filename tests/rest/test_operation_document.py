@@ -1,5 +1,7 @@
 """Composition/$document, https://hl7.org/fhir/R4/composition-operation-document.html."""
 
+from typing import Any
+
 from dataclasses import replace
 
 import pytest
@@ -13,7 +15,7 @@ def reference(text):
     return {"reference": text}
 
 
-def put(server, type_, id_, **elements):
+def put(server, type_, id_, **elements: Any):
     response = server.put({"resourceType": type_, "id": id_, **elements})
     assert response.status_code in (200, 201), response.text
 

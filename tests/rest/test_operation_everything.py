@@ -1,5 +1,7 @@
 """Patient/$everything and Encounter/$everything, https://hl7.org/fhir/R4/patient-operation-everything.html."""
 
+from typing import Any
+
 import pytest
 
 from fhir_server.fhir.json_codec import decode
@@ -10,7 +12,7 @@ def reference(text):
     return {"reference": text}
 
 
-def put(server, type_, id_, **elements):
+def put(server, type_, id_, **elements: Any):
     response = server.put({"resourceType": type_, "id": id_, **elements})
     assert response.status_code in (200, 201), response.text
 
@@ -49,6 +51,12 @@ def shown(response):
     return found["match"], found["include"]
 
 
+def both(response):
+    """The keys of a page, whatever their mode."""
+    matches, included = shown(response)
+    return matches + included
+
+
 P1 = ["Patient/p1", "Condition/undated", "Encounter/e1", "Observation/o1", "Observation/o2", "Observation/o3"]
 AROUND = ["Organization/centre", "Practitioner/doctor"]
 
@@ -58,14 +66,14 @@ def test_a_patient_comes_with_the_compartment_and_what_it_refers_to_each_once(se
 
 
 def test_other_patients_that_are_referred_to_stay_out(server):
-    assert "Patient/p2" not in sum(shown(server.get("Patient/p1/$everything")), [])
+    assert "Patient/p2" not in both(server.get("Patient/p1/$everything"))
 
 
 def test_pages_add_up_to_the_whole_and_repeat_nothing(server):
     url, pages = "Patient/p1/$everything?_count=3", []
     while url:
         response = server.get(url)
-        pages.append(sum(shown(response), []))
+        pages.append(both(response))
         url = links_of(response).get("next", "").removeprefix("http://test/fhir/")
     assert pages == [P1[:3], P1[3:], AROUND]
 
@@ -113,7 +121,7 @@ def test_pages_go_on_from_one_patient_to_the_next(server):
     url, found = "Patient/$everything?_count=4", []
     while url:
         response = server.get(url)
-        found += sum(shown(response), [])
+        found += both(response)
         url = links_of(response).get("next", "").removeprefix("http://test/fhir/")
     assert found == [*P1, *AROUND, "Patient/p2", "Condition/other"]
 

@@ -1,5 +1,7 @@
 """Observation/$lastn, https://hl7.org/fhir/R4/observation-operation-lastn.html."""
 
+from typing import Any
+
 import pytest
 
 from support.rest import ids_of, keys_of
@@ -12,7 +14,7 @@ def coded(*codes, system=LOINC, text=None):
     return {**({"coding": codings} if codings else {}), **({"text": text} if text else {})}
 
 
-def put(server, id_, code, at=None, subject="Patient/p1", **more):
+def put(server, id_, code, at=None, subject="Patient/p1", **more: Any):
     effective = {"effectiveDateTime": at} if at else {}
     body = {"resourceType": "Observation", "id": id_, "code": code, "subject": {"reference": subject}}
     response = server.put({**body, **effective, **more})

@@ -1,5 +1,7 @@
 """$meta, $meta-add, $meta-delete, https://hl7.org/fhir/R4/resource-operations.html."""
 
+from typing import Any
+
 import pytest
 
 from fhir_server.fhir.json_codec import decode
@@ -10,7 +12,7 @@ SECRET = {"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", 
 PROFILE = "http://example.org/fhir/StructureDefinition/p"
 
 
-def parameters(**meta):
+def parameters(**meta: Any):
     return {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
 
 
@@ -42,7 +44,7 @@ def test_a_type_tells_the_labels_of_all_of_it(server):
 
 
 def test_the_system_tells_every_label(server):
-    assert labels(server.get("$meta")) == {"profile": [PROFILE], "security": [SECRET], "tag": [SECRET, HTEST]}
+    assert labels(server.get("$meta")) == {"profile": [PROFILE], "security": [SECRET], "tag": [HTEST, SECRET]}
 
 
 def test_labels_of_deleted_resources_are_not_told(server):

@@ -7,7 +7,7 @@ exact at once. The writer moves the marks on when it has nothing else to do. Ind
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import apsw
 import msgspec
@@ -69,11 +69,11 @@ def file_content(connection: apsw.Connection) -> bool:
         return False
     code, mark = due
     upto = connection.execute(_UPTO, (code, mark, ROWS_A_STEP)).get
-    changed = connection.execute(
+    changed: list[Any] = connection.execute(
         "SELECT rid, v, iif(deleted, NULL, body) FROM res INDEXED BY res_commit WHERE t = ? AND c > ? AND c <= ?",
         (code, mark, upto),
-    )
-    _file(connection, code, changed.fetchall())
+    ).fetchall()
+    _file(connection, code, changed)
     connection.execute("INSERT OR REPLACE INTO content_mark VALUES (?, ?)", (code, upto))
     return True
 
@@ -105,6 +105,7 @@ def _packed(test: ContentHas) -> bytes:
     return msgspec.msgpack.encode((test.phrases, test.narrative))
 
 
-def _content_has(body: bytes | None, packed: bytes) -> bool:
+def _content_has(*values: Any) -> bool:
+    body, packed = values
     phrases, narrative = msgspec.msgpack.decode(packed)
     return holds_of(ContentHas(tuple(phrases), narrative=narrative), body)

@@ -76,7 +76,6 @@ class SqliteSnapshot:
             ValueError: the cursor belongs to another order.
             StoreTimeout: it takes longer than the store's time limit.
         """
-
         counts = self._lent().counts
 
         def work(database: apsw.Connection, code: int) -> Page:

@@ -8,8 +8,14 @@ RESOURCE = {
     "resourceType": "Observation",
     "id": "x1",
     "meta": {"profile": ["http://p.example/a"], "tag": [{"code": "mark"}]},
-    "text": {"status": "generated", "div": "<div><p>患者<b>高</b>血压 &amp; <i>sugar</i></p><td>张三</td><td>丰田</td></div>"},
-    "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6", "display": "Systolic ＢＰ"}], "text": "收縮壓"},
+    "text": {
+        "status": "generated",
+        "div": "<div><p>患者<b>高</b>血压 &amp; <i>sugar</i></p><td>张三</td><td>丰田</td></div>",
+    },
+    "code": {
+        "coding": [{"system": "http://loinc.org", "code": "8480-6", "display": "Systolic ＢＰ"}],
+        "text": "收縮壓",
+    },
     "subject": {"reference": "Patient/p1", "display": "王 小明"},
     "valueString": "5mg，每日1次",
     "note": [{"text": "见 urn:x"}, {"text": "urn:oid:1.2"}, {"text": "http://a.example"}],
@@ -27,13 +33,17 @@ def test_words_are_characters_of_chinese_and_runs_of_other_letters_with_a_mark_b
     assert rest == words("| 8480 6 | systolic bp | 收 缩 压 | 王 小 明 | 5mg 每 日 1 次 | 见 urn x | 内")
 
 
-@pytest.mark.parametrize("resource", [{}, {"text": 3}, {"text": {"div": None}}, {"text": {"status": "empty"}}, {"note": [[]]}])
+@pytest.mark.parametrize(
+    "resource", [{}, {"text": 3}, {"text": {"div": None}}, {"text": {"status": "empty"}}, {"note": [[]]}]
+)
 def test_a_resource_without_texts_has_no_words(resource):
     assert content_of(resource) == ("", "")
 
 
 def test_comments_and_tags_are_no_text():
-    assert content_of({"text": {"div": "<div><!-- 一 --><br/>二<span class='三'>四</span></div>"}}).narrative == words("| 二 四")
+    assert content_of({"text": {"div": "<div><!-- 一 --><br/>二<span class='三'>四</span></div>"}}).narrative == words(
+        "| 二 四"
+    )
 
 
 @pytest.mark.parametrize(

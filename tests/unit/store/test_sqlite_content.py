@@ -105,7 +105,9 @@ async def differences(folder, seed: int) -> list:
         async with store.snapshot() as snapshot:
             for _ in range(15):
                 type_ = rng.choice(TYPES)
-                query = Query(type_, (some_clause(rng),), (SortKey(SortBy.ID),), count=rng.choice([3, 50]), with_total=True)
+                query = Query(
+                    type_, (some_clause(rng),), (SortKey(SortBy.ID),), count=rng.choice([3, 50]), with_total=True
+                )
                 expected = [of.id for of in ordered(query, [o for (t, _), o in current.items() if t == type_])]
                 answer = await paged(snapshot, query), (await snapshot.search(query)).total
                 if answer != (expected, len(expected)):
