@@ -11,12 +11,14 @@ from fhir_server.operations.convert import convert
 from fhir_server.operations.diff import diff
 from fhir_server.operations.document import document
 from fhir_server.operations.everything import everything
+from fhir_server.operations.explain import explain
 from fhir_server.operations.fhirpath import fhirpath
 from fhir_server.operations.graphql import graphql
 from fhir_server.operations.lastn import lastn
 from fhir_server.operations.live_definitions import with_live_definitions
 from fhir_server.operations.match_patients import match_patients
 from fhir_server.operations.meta import meta, meta_add, meta_delete
+from fhir_server.operations.reindex import reindex, reindex_status
 from fhir_server.operations.snapshot import snapshot
 from fhir_server.operations.terminology_expand import expand
 from fhir_server.operations.terminology_lookup import lookup, subsumes
@@ -46,6 +48,9 @@ OPERATIONS: Mapping[str, OperationPlace] = {
     "translate": OperationPlace(translate_code, on_type=True, on_instance=True, verbs=("GET", "POST")),
     "validate-code": OperationPlace(validate_code, on_type=True, on_instance=True, verbs=("GET", "POST")),
     "fhirpath": OperationPlace(fhirpath, on_system=True),
+    "explain": OperationPlace(explain, on_system=True, on_type=True, verbs=("GET", "POST")),
+    "reindex": OperationPlace(reindex, on_system=True, on_type=True, on_instance=True),
+    "reindex-status": OperationPlace(reindex_status, on_system=True, verbs=("GET", "DELETE")),
     "snapshot": OperationPlace(snapshot, on_type=True, on_instance=True, verbs=("POST", "GET")),
     "validate": OperationPlace(validate, on_system=True, on_type=True, on_instance=True, verbs=("POST", "GET")),
 }
@@ -83,12 +88,12 @@ def build_parts(
     definitions = load_definitions(packages=settings.package_paths, base=settings.canonical_base)
     validator = Validator(definitions)
     validator.compile_all()
+    extractor = Extractor(definitions, ZoneInfo(settings.zone), base_url=settings.base_url)
     secret = settings.page_secret.encode() or secrets.token_bytes(32)
     parts = Parts(
         settings=settings,
-        rules=Rules(rule_set(definitions, validator)),
+        rules=Rules(rule_set(definitions, validator, extractor)),
         store=store or open_store_of(settings.store),
-        extractor=Extractor(definitions, ZoneInfo(settings.zone), base_url=settings.base_url),
         clock=clock or SystemClock(),
         ids=ids or RandomIds(),
         pages=PageTokens(secret),

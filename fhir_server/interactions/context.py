@@ -9,6 +9,7 @@ from fhir_server.clock import Clock, IdSource
 from fhir_server.definitions.registry import Definitions, ResourceSupport
 from fhir_server.errors import NotFound
 from fhir_server.fhir.shapes import ResourceType
+from fhir_server.interactions.indexing import Indexer
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.policy import WritePolicy
 from fhir_server.search.context import SearchContext
@@ -53,11 +54,21 @@ class RuleSet:
     definitions: Definitions
     validator: Validator
     terminology: LocalTerminology
+    extractor: Extractor
+    unready: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Search parameters, by type and code, that new writes are filed by and what is stored not yet: their URLs."""
 
 
-def rule_set(definitions: Definitions, validator: Validator | None = None) -> RuleSet:
-    """Returns the rules of some definitions; they are compiled when they are first met, unless `validator` is told."""
-    return RuleSet(definitions, validator or Validator(definitions), LocalTerminology(definitions))
+def rule_set(
+    definitions: Definitions, validator: Validator | None = None, extractor: Extractor | None = None
+) -> RuleSet:
+    """Returns the rules of some definitions; they are compiled when they are first met, unless they are told."""
+    return RuleSet(
+        definitions,
+        validator or Validator(definitions),
+        LocalTerminology(definitions),
+        extractor or Extractor(definitions, ZoneInfo("Asia/Shanghai")),
+    )
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +76,7 @@ class Rules:
     """Holds the rule set that counts now. A new one is built aside and put here, whole; a request may see both."""
 
     current: RuleSet
+    indexer: Indexer | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +86,6 @@ class Parts:
     settings: Settings
     rules: Rules
     store: Store
-    extractor: Extractor
     clock: Clock
     ids: IdSource
     pages: PageTokens
@@ -85,6 +96,11 @@ class Parts:
     def definitions(self) -> Definitions:
         """The definitions that count now."""
         return self.rules.current.definitions
+
+    @property
+    def extractor(self) -> Extractor:
+        """What computes index entries now."""
+        return self.rules.current.extractor
 
     @property
     def validator(self) -> Validator:

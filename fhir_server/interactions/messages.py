@@ -35,7 +35,10 @@ class FhirRequest(NamedTuple):
 
 
 class FhirResponse(NamedTuple):
-    """The answer. `body` is FHIR JSON or empty; `location` is relative to the base (`Patient/1/_history/2`)."""
+    """The answer. `body` is FHIR JSON or empty; `location` is relative to the base (`Patient/1/_history/2`).
+
+    `content_location`, relative as well, is where the answer to come is asked for; `progress` says how far it is.
+    """
 
     status: int
     body: bytes = b""
@@ -44,6 +47,8 @@ class FhirResponse(NamedTuple):
     location: str | None = None
     retry_after_s: int | None = None
     allow: str | None = None
+    content_location: str | None = None
+    progress: str | None = None
 
 
 def etag_of(version: VersionId) -> str:

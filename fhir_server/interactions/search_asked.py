@@ -6,7 +6,7 @@ https://hl7.org/fhir/R4/http.html#vsearch and https://hl7.org/fhir/R4/compartmen
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server.errors import Issue, NotFound, SearchParameterUnknown, SearchValueInvalid
+from fhir_server.errors import Issue, NotFound, SearchParameterUnknown, SearchValueInvalid, StoreUnavailable
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest
@@ -57,7 +57,11 @@ def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -
     context = parts.search_context(request.base, lenient=preference_of(request).lenient)
     types = [ResourceType(type_) for type_ in wanted.types]
     beside = [pair for pair in pairs if len(types) > 1 and pair[0].partition(":")[0] in INCLUDES]
-    read = [parse_query(type_, [p for p in pairs if p not in beside], context) for type_ in types]
+    alone = [pair for pair in pairs if pair not in beside]
+    try:
+        read = [parse_query(type_, alone, context) for type_ in types]
+    except SearchParameterUnknown as error:
+        raise _unready(parts, error) or error from None
     queries = [_narrowed(one.query, wanted.focus, context) for one in read]
     first = read[0]
     named = [("_type", ",".join(types))] if len(types) > 1 else []
@@ -71,6 +75,19 @@ def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -
         count_only=first.count_only,
         total=dict(first.used).get("_total", ""),
     )
+
+
+def _unready(parts: Parts, error: SearchParameterUnknown) -> StoreUnavailable | None:
+    """Returns the refusal that a parameter is not filed for everything yet, if that is why it is unknown."""
+    unready, indexer = parts.rules.current.unready, parts.rules.indexer
+    for found in error.issues:
+        code, type_ = str(found.params.get("name", "")), str(found.params.get("type", ""))
+        if (type_, code) in unready:
+            jobs = indexer.jobs.values() if indexer else ()
+            job = next((job for job in jobs if code in job.codes and job.state == "running"), None)
+            progress = job.progress if job else "waiting"
+            return StoreUnavailable.of("search.parameter-indexing", code, name=code, type=type_, progress=progress)
+    return None
 
 
 def _issues(read: Sequence[ParsedSearch]) -> tuple[Issue, ...]:

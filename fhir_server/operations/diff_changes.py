@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import Property, TypeModel
 
@@ -123,14 +124,19 @@ def _lists(between: _Between, old: Typed, new: Typed, place: str) -> Iterator[Ch
 
 def _same_ends(ours: tuple[Item, ...], theirs: tuple[Item, ...]) -> tuple[int, int]:
     most = min(len(ours), len(theirs))
-    start = next((n for n in range(most) if ours[n] != theirs[n]), most)
+    start = next((n for n in range(most) if not _is_same(ours[n], theirs[n])), most)
     left = most - start
-    return start, next((n for n in range(left) if ours[-1 - n] != theirs[-1 - n]), left)
+    return start, next((n for n in range(left) if not _is_same(ours[-1 - n], theirs[-1 - n])), left)
+
+
+def _is_same(one: Item, other: Item) -> bool:
+    """Tells whether two items are written alike: 1.0 and 1.00 are not."""
+    return encode(one) == encode(other)
 
 
 def _items(between: _Between, old: Item, new: Item, type_: str, place: str) -> Iterator[Change]:
     """Yields what changed in one item: inside it if it has elements of its own, else all of it."""
-    if old == new:
+    if _is_same(old, new):
         return
     if isinstance(old.value, dict) and isinstance(new.value, dict) and "resourceType" not in new.value:
         yield from _objects(between, old.value, new.value, type_, place)

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeAlias
 
-from fhir_server.definitions.registry import Definitions
+from fhir_server.definitions.registry import Definitions, SearchParameter
 from fhir_server.errors import Issue, Severity, issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import RuleSet, rule_set
+from fhir_server.operations.live_parameters import added_by
 from fhir_server.store.contract import Key
 from fhir_server.validation import ProfileError
 from fhir_server.validation.compile import Compiler
@@ -27,10 +28,16 @@ class Live:
     stored: Stored
     rules: RuleSet
     faults: Mapping[Key, Sequence[Issue]]
+    ready: frozenset[Key] = frozenset()
+    parameters: Mapping[Key, Sequence[SearchParameter]] = field(default_factory=dict)
 
 
-def build_live(base: RuleSet, stored: Stored, before: Live, changed: Collection[Key]) -> Live:
+def build_live(
+    base: RuleSet, stored: Stored, before: Live, changed: Collection[Key], ready: frozenset[Key] = frozenset()
+) -> Live:
     """Returns the rules of `base` with what is stored, where `changed` is what has been written since `before`.
+
+    `ready` are the SearchParameters that everything stored is filed by; the others are for new writes alone.
 
     What cannot be used is left out. Profiles that are not as they were in `before` are compiled to see whether they can
     be, about 2 ms each; everything else is compiled when it is first met. It holds no lock and may run in a thread.
@@ -45,7 +52,20 @@ def build_live(base: RuleSet, stored: Stored, before: Live, changed: Collection[
         found |= _not_compiled(definitions, known, usable.keys() - found.keys(), changed)
         faults |= found
         if not found:
-            return Live(stored, rule_set(definitions), faults)
+            return _with_parameters(Live(stored, replace(base, definitions=definitions), faults, ready), base, before)
+
+
+def _with_parameters(live: Live, base: RuleSet, before: Live) -> Live:
+    definitions = live.rules.definitions
+    added = added_by(definitions, {k: resource for k, resource in live.stored.items() if k not in live.faults})
+    same = added.parameters == before.parameters
+    every = added.join(definitions, list(added.parameters))
+    extractor = before.rules.extractor if same else base.extractor.over(every)
+    waiting = [one for key, ones in added.parameters.items() if key not in live.ready for one in ones]
+    unready = {(one.bases[0], one.code): one.url for one in waiting}
+    rules = rule_set(added.join(definitions, sorted(live.ready)), extractor=extractor)
+    faults = {**live.faults, **added.faults}
+    return Live(live.stored, replace(rules, unready=unready), faults, live.ready, added.parameters)
 
 
 def in_order(resources: Iterable[JsonObject]) -> list[JsonObject]:

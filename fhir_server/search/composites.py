@@ -18,8 +18,9 @@ from fhir_server.search.aliases import Alias, find_alias, renamed, without_alias
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import implied_systems
-from fhir_server.search.kinds import KINDS, token
+from fhir_server.search.kinds import KINDS, labels, token
 from fhir_server.search.query import AllOf, AnyOf, Clause, HasRange, KeyEnds, KeyIs, KeyStarts
+from fhir_server.search.rows import RangeRow, TextRow
 from fhir_server.search.values import any_of, split
 from fhir_server.search.wild import PAIR, WILD
 
@@ -153,12 +154,22 @@ def filer(definitions: Definitions, support: ResourceSupport, parameter: SearchP
     file_second = KINDS[found.second.kind].file
 
     def file(code: str, value: Any, type_name: str, filing: Filing) -> None:
-        seconds = _nodes(second_of, type_name, value)
-        for key in _token_keys(_nodes(first_of, type_name, value), systems.of) if seconds else ():
-            for item, item_type in seconds:
-                file_second(f"{code}={key}{PAIR}", item, item_type, filing)
+        found = Filing(filing.zone, filing.base_url)
+        for item, item_type in _nodes(second_of, type_name, value):
+            file_second("", item, item_type, found)
+        if found.keys or found.ranges:
+            keys = _token_keys(_nodes(first_of, type_name, value), systems.of)
+            _refile(found, [f"{code}={key}{PAIR}" for key in keys], filing)
 
     return file
+
+
+def _refile(found: Filing, names: Sequence[str], filing: Filing) -> None:
+    """Files what was found under the name of nothing under each of these names; labels of codes are left out."""
+    for name in names:
+        filing.keys.update(name + key for key in found.keys if not key.startswith(labels.TEXT))
+        filing.ranges.update({RangeRow(name + param, low, high, unit): None for param, low, high, unit in found.ranges})
+        filing.texts.update({TextRow(name + row.param, row.normal, row.exact): None for row in found.texts})
 
 
 def _token_keys(nodes: Sequence[tuple[Any, str]], system_of: Callable[[str], str]) -> list[str]:

@@ -24,13 +24,16 @@ CODES = frozenset({NARRATIVE, WHOLE})
 START = "\ue000"
 """A word of its own before each text, so that no phrase reaches from one text into the next."""
 
-_WORD = re.compile(f"[{HAN_RANGES}{START}]|[^\\W_{HAN_RANGES}]+")
+MOST_LETTERS = 64
+"""A longer run of letters and digits is several words: the index would cut it off."""
+
+_WORD = re.compile(f"[{HAN_RANGES}{START}]|[^\\W_{HAN_RANGES}]{{1,{MOST_LETTERS}}}")
 _TERM = re.compile(r'["“”「]([^"“”」]*)["“”」]|([^\s"“”「」]+)')
 _INLINE = re.compile(
     r"<!--.*?-->|</?(?:a|abbr|b|big|cite|code|dfn|em|i|q|small|span|strong|sub|sup|tt)\b[^>]*>", re.DOTALL
 )
 _TAG = re.compile(r"<[^>]*>")
-_NOT_TEXT = frozenset({"resourceType", "id", "meta", "system", "url", "reference", "data", "hash"})
+_NOT_TEXT = frozenset({"resourceType", "id", "meta", "system", "url", "reference", "data", "hash", "valueBase64Binary"})
 """Elements that say what something is or where it lies; what is left is what people read, codes included."""
 
 
@@ -105,22 +108,24 @@ def _phrase(text: str) -> str:
 
 
 def _words(texts: Iterator[str]) -> str:
-    return " ".join(_WORD.findall(normal_form("".join(f"{START}{text}" for text in texts))))
+    return " ".join(_WORD.findall(normal_form("".join(f"{START}{text}" for text in texts if not _is_address(text)))))
+
+
+def _is_address(text: str) -> bool:
+    return "://" in text or text.startswith("urn:")
 
 
 def _texts(value: Any, name: str) -> Iterator[str]:
-    if isinstance(value, str):
-        if name == "div":
-            yield from _paragraphs(value)
-        elif "://" not in value and not value.startswith("urn:"):
-            yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key not in _NOT_TEXT:
-                yield from _texts(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner, name)
+    """Yields the texts below a value, in their order; without recursion, because resources may be deep."""
+    waiting = [(name, value)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, str):
+            yield from _paragraphs(value) if name == "div" else (value,)
+        elif isinstance(value, dict):
+            waiting += [(key, inner) for key, inner in reversed(value.items()) if key not in _NOT_TEXT]
+        elif isinstance(value, list):
+            waiting += [(name, inner) for inner in reversed(value)]
 
 
 def _paragraphs(div: str) -> Iterator[str]:

@@ -74,6 +74,16 @@ class Extractor:
         for type_ in definitions.resources:
             _compile_own(definitions, type_)
 
+    def over(self, definitions: Definitions) -> "Extractor":
+        """Returns the extractor of other definitions, with the same zone and base; itself if nothing differs for it.
+
+        Raises:
+            ExpressionBroken: the expression of a parameter does not compile.
+        """
+        if definitions.resources is self._definitions.resources:
+            return self
+        return Extractor(definitions, self._zone, base_url=self._base_url)
+
     def extract(self, resource: JsonObject, updated: datetime) -> IndexEntries:
         """Returns everything that the resource can be found by; contained resources are not indexed.
 

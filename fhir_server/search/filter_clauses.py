@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import SearchValueInvalid
+from fhir_server.search import composites
 from fhir_server.search.aliases import renamed
 from fhir_server.search.chains import chain_clause, check_paths
 from fhir_server.search.context import SearchContext
@@ -110,7 +111,8 @@ class _Builder:
         if key == ("date", "po"):
             return _overlapping(self._read(code, f"eq{_escaped(found.value)}", support))
         if key in _MODIFIERS:
-            return self._read(code + _MODIFIERS[key], _escaped(found.value), support)
+            raw = found.value if parameter.kind == composites.KIND else _escaped(found.value)
+            return self._read(code + _MODIFIERS[key], raw, support)
         if key in _KEYS and code != "_id":
             return renamed(_KEYS[key](code, found.value), parameter, support)
         raise _not_taken(parameter, found.operation)

@@ -17,6 +17,9 @@ OPERATIONS = frozenset(
 MOST_DEPTH = 20
 """Brackets within each other."""
 
+MOST_COMPARISONS = 100
+"""Comparisons of one filter; each is a level of the clause that it becomes."""
+
 _NAME = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?::(?P<target>[A-Z][A-Za-z]*))?")
 _WORD = re.compile(r"[a-z]+(?=[\s(]|$)")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -79,6 +82,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self._comparisons = 0
         self._skip()
 
     def junction(self, depth: int) -> Filter:
@@ -107,6 +111,9 @@ class _Reader:
         return self._comparison(depth)
 
     def _comparison(self, depth: int) -> Filter:
+        self._comparisons += 1
+        if self._comparisons > MOST_COMPARISONS:
+            raise self.wrong(f"at most {MOST_COMPARISONS} comparisons")
         path = [self._step(depth)]
         while self._mark("."):
             path.append(self._step(depth))

@@ -75,7 +75,20 @@ class Delete:
     ways: Ways = ()
 
 
-Write = Put | Delete
+@dataclass(frozen=True, slots=True)
+class Refile:
+    """Files other index entries for a version, which stays as it is; nothing happens if it is no more the current one."""
+
+    current: StoredVersion
+    index: IndexEntries
+
+    @property
+    def key(self) -> Key:
+        """The resource."""
+        return self.current.key
+
+
+Write = Put | Delete | Refile
 
 
 class Cursor(NamedTuple):

@@ -15,7 +15,7 @@ from fhir_server.validation.site import Check, Scope
 
 Sure: TypeAlias = Callable[[Any, Scope], bool]
 """True only where a check finds nothing; may raise one of `DOUBTFUL` as well as `TooDeep`."""
-DOUBTFUL = (EvaluationError, RecursionError, TypeError)
+DOUBTFUL = (EvaluationError, RecursionError, TypeError, AttributeError)
 """What a quick look may raise on JSON of another shape than R4's, or where an invariant cannot be evaluated."""
 
 SMALL = 14

@@ -185,6 +185,10 @@ def _headers_of(request: FhirRequest, response: FhirResponse) -> list[tuple[byte
         headers.append((b"location", f"{request.base}/{response.location}".encode()))
     if response.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % response.retry_after_s))
+    if response.content_location is not None:
+        headers.append((b"content-location", f"{request.base}/{response.content_location}".encode()))
+    if response.progress is not None:
+        headers.append((b"x-progress", response.progress.encode()))
     if response.allow is not None:
         headers.append((b"allow", response.allow.encode()))
     return headers

@@ -1,8 +1,7 @@
 """Composition/$document, https://hl7.org/fhir/R4/composition-operation-document.html."""
 
-from typing import Any
-
 from dataclasses import replace
+from typing import Any
 
 import pytest
 

@@ -17,6 +17,8 @@ from fhir_server.search.rows import SEPARATOR
 from fhir_server.search.values import unescape
 from fhir_server.search.wild import WILD
 
+TEXT = ":text"
+
 
 def clause_of(code: str, part: str) -> Clause:
     """Returns the clause that a text or display starts with this one, whatever its case and width; Chinese may stand inside.
@@ -27,7 +29,7 @@ def clause_of(code: str, part: str) -> Clause:
     normal = normalise(unescape(part))
     if not normal:
         raise SearchValueInvalid.of("search.value-empty", code, name=code, value=part)
-    return KeyStarts(f"{code}:text", WILD + normal if has_han(normal) else normal)
+    return KeyStarts(f"{code}{TEXT}", WILD + normal if has_han(normal) else normal)
 
 
 def typed(code: str, system: str, type_code: str, value: str) -> tuple[str, str]:
@@ -43,7 +45,7 @@ def rows(code: str, value: JsonObject, type_name: str, filing: Filing) -> None:
     for text in _texts(value, type_name):
         normal = normalise(text) if isinstance(text, str) else ""
         if normal:
-            filing.keys.add(f"{code}:text={normal}")
+            filing.keys.add(f"{code}{TEXT}={normal}")
 
 
 def _texts(value: JsonObject, type_name: str) -> Iterator[Any]:
@@ -66,7 +68,7 @@ def _identifier_rows(code: str, identifier: JsonObject, filing: Filing) -> None:
     text = type_.get("text")
     normal = normalise(text) if isinstance(text, str) else ""
     if normal:
-        filing.keys.add(f"{code}:text={normal}")
+        filing.keys.add(f"{code}{TEXT}={normal}")
     for coding in _codings(type_) if isinstance(value, str) else ():
         if isinstance(coding.get("code"), str):
             filing.keys.add("=".join(typed(code, str(coding.get("system") or ""), coding["code"], str(value))))

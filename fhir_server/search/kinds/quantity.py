@@ -130,13 +130,17 @@ def base_of(code: str) -> Base | None:
     one, two = (ucum.to_base(Decimal(number), unit) for number in (1, 2))
     if one is None or two is None or one >= two:
         return None
-    return Base(ucum.code_of(unit.dimensions), partial(_in_base, unit))
+    return Base(ucum.code_of(unit.dimensions), partial(_in_base, code))
 
 
-def _in_base(unit: ucum.Unit, value: Decimal | float) -> float:
-    """Returns a number in base units; one that is too far from nought for that is at the end of all numbers."""
-    exact = Decimal(value)
-    base = ucum.to_base(exact, unit)
+@lru_cache(65_536)
+def _in_base(code: str, value: Decimal | float) -> float:
+    """Returns a number in base units; one that is too far from nought for that is at the end of all numbers.
+
+    Remembered, because readings repeat and exact arithmetic takes 20 us.
+    """
+    exact, unit = Decimal(value), ucum.parse(code)
+    base = None if unit is None else ucum.to_base(exact, unit)
     if base is None:
         return 0.0 if exact.adjusted() < 0 else copysign(HIGHEST, exact)
     return float(max(Fraction(LOWEST), min(base, Fraction(HIGHEST))))

@@ -41,9 +41,13 @@ FEW_KEYS = 8
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A SELECT of the `rid` of every resource that satisfies a clause which leads through other resources."""
+    """A SELECT of the `rid` of every resource that satisfies a clause which leads through other resources.
+
+    `each`, where there is one, is the condition that one row `r` does: `rids` are many then.
+    """
 
     rids: Sql
+    each: Sql | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +231,7 @@ def _updated(test: UpdatedTest, at: Place) -> Sql:
 
 
 def _found(test: Found, at: Place) -> Sql:
-    return Sql(f"{at.rid} IN (") + test.rids + Sql(")")
+    return test.each or Sql(f"{at.rid} IN (") + test.rids + Sql(")")
 
 
 def parts_of(clause: AnyOf) -> tuple[list[str], list[str], list[Clause]]:

@@ -61,6 +61,7 @@ class Driver:
     exact: bool = True
     key: str | None = None
     scan: bool = False
+    many: bool = False
     late: bool = False
 
 
@@ -98,12 +99,14 @@ def _is_scan(pattern: str) -> bool:
     return known.endswith("=") and PAIR not in known
 
 
-def narrowest(connection: apsw.Connection, candidates: Sequence[Driver]) -> Driver | None:
-    """Returns the candidate with the fewest rows, or None when every one has at least the last cap."""
-    for cap in CAPS[:1] if any(candidate.scan for candidate in candidates) else CAPS:
-        sizes = [_size(connection, candidate, cap) for candidate in candidates]
+def narrowest(connection: apsw.Connection, candidates: Sequence[Driver], *, walk: int | None = None) -> Driver | None:
+    """Returns the candidate with the fewest rows, or None when every one has at least the last cap, or `walk` rows."""
+    counted = [candidate for candidate in candidates if not candidate.many]
+    caps = CAPS[:1] if any(candidate.scan for candidate in counted) else CAPS
+    for cap in caps if walk is None else (caps[0], *(max(caps[0], min(cap, walk)) for cap in caps[1:])):
+        sizes = [_size(connection, candidate, cap) for candidate in counted]
         if sizes and min(sizes) < cap:
-            return candidates[sizes.index(min(sizes))]
+            return counted[sizes.index(min(sizes))]
     return None
 
 
@@ -166,6 +169,6 @@ _DRIVERS: Mapping[type, Callable[[Any, int], Driver | None]] = {
     AnyOf: _any,
     AllOf: _all,
     ContentHas: lambda test, code: Driver(test, rids_by_content(test, code), late=True),
-    Found: lambda test, _: Driver(test, test.rids),
+    Found: lambda test, _: Driver(test, test.rids, many=test.each is not None),
 }
 """Clauses that an index can answer; the others can only be tested on rows found otherwise."""

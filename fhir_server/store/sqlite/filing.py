@@ -54,6 +54,17 @@ def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None
     _refile(connection, "txt", "t, p, rid, n, e", _texts, changes)
 
 
+def file_anew(connection: apsw.Connection, changes: Sequence[Change]) -> None:
+    """Writes other index rows for current versions, which stay as they are; every resource is named at most once."""
+    text = "UPDATE res SET keys = ?, rows = ?, sd = ? WHERE rid = ?"
+    connection.executemany(text, [(*packed(one.filed), one.filed.sort_date, one.rid) for one in changes])
+    _refile(connection, "tok", "t, k, sd, rid", _keys, changes)
+    _refile(connection, "rng", "t, p, rid, lo, hi, u", _ranges, changes)
+    _refile(connection, "txt", "t, p, rid, n, e", _texts, changes)
+    counted = "INSERT INTO meta VALUES ('refiled', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+    connection.execute(counted)
+
+
 _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
 _COPY_KEYS = (
     "INSERT INTO tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"

@@ -14,14 +14,17 @@ import apsw
 
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, Not, Query, ReferredBy, RefersTo
-from fhir_server.store.sqlite.clauses import Found, prefix_bounds
+from fhir_server.store.sqlite.clauses import Found, Place, conditions, prefix_bounds
 from fhir_server.store.sqlite.fragments import Sql, all_of
 from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, holds, unchanged
-from fhir_server.store.sqlite.plan import Source, plan_of
+from fhir_server.store.sqlite.plan import KEYED, Source, plan_of
 from fhir_server.store.sqlite.read import find_code
 
 FEW = 1_000
 """So many resources on the other side are looked up by their keys."""
+
+SAMPLE = 200
+"""So many of more are looked at to see whether they refer to many or to the same few."""
 
 _NOBODY: Clause = AnyOf(())
 
@@ -66,13 +69,17 @@ def _refers_to(world: _World, test: RefersTo, code: int) -> Clause:
     other = _other_side(world, test.type, test.where)
     if other is None:
         return _NOBODY
+    start = f"{test.param}={test.type}/"
     ids = Sql(f"SELECT r.id AS id FROM {other.source.tables} WHERE ") + _condition(world, other)
-    found = _few(world, ids)
+    found = _few(world, other, ids)
     if found is not None:
         found += [one.of.id for one in _earlier(world, other)]
         return AnyOf(tuple(KeyIs(test.param, f"{test.type}/{id_}") for id_ in found))
-    keys = Sql(") AS m CROSS JOIN tok k WHERE k.t = ? AND k.k = ? || m.id", (code, f"{test.param}={test.type}/"))
-    return _chosen(Sql("SELECT k.rid FROM (") + ids + keys)
+    keys = Sql(") AS m CROSS JOIN tok k WHERE k.t = ? AND k.k = ? || m.id", (code, start))
+    one = Sql("r.t = ? AND r.id = substr(e.value, ?) AND r.deleted = 0 AND ", (other.code, len(start) + 1))
+    each = Sql("EXISTS (SELECT 1 FROM json_each(r.keys) e WHERE e.value >= ? AND e.value < ?", prefix_bounds(start))
+    each += Sql(" AND EXISTS (SELECT 1 FROM res r WHERE ") + one + _of_row(other) + Sql("))")
+    return _chosen(Sql("SELECT k.rid FROM (") + ids + keys, each)
 
 
 def _referred_by(world: _World, test: ReferredBy, type_: ResourceType, code: int) -> Clause:
@@ -80,18 +87,34 @@ def _referred_by(world: _World, test: ReferredBy, type_: ResourceType, code: int
     if other is None:
         return _NOBODY
     start = f"{test.param}={type_}/"
-    ids = Sql("SELECT DISTINCT substr(e.value, ?) AS id", (len(start) + 1,))
-    ids += Sql(
-        f" FROM {other.source.tables} JOIN json_each(r.keys) e WHERE e.value >= ? AND e.value < ? AND ",
-        prefix_bounds(start),
-    )
-    ids += _condition(world, other)
-    found = _few(world, ids)
+    ids = Sql("SELECT DISTINCT substr(e.value, ?) AS id", (len(start) + 1,)) + _referring(world, other, start)
+    found = _few(world, other, ids)
     if found is not None:
         filed = (key for one in _earlier(world, other) for key in one.of.entries.keys)
         return IdIs((*found, *(key.removeprefix(start) for key in filed if key.startswith(start))))
     rids = Sql(") AS m CROSS JOIN res o WHERE o.t = ? AND o.id = m.id AND o.deleted = 0", (code,))
-    return _chosen(Sql("SELECT o.rid FROM (") + ids + rids)
+    if _are_same_few(world, other, start):
+        return _chosen(Sql("SELECT o.rid FROM (") + ids + rids)
+    each = Sql("EXISTS (SELECT 1 FROM tok k WHERE k.t = ? AND k.k = ? || r.id", (other.code, start))
+    each += Sql(" AND EXISTS (SELECT 1 FROM res r WHERE r.rid = k.rid AND ") + _of_row(other) + Sql("))")
+    return _chosen(Sql("SELECT o.rid FROM (") + ids + rids, each)
+
+
+def _referring(world: _World, other: _Other, start: str) -> Sql:
+    tables = f" FROM {other.source.tables} JOIN json_each(r.keys) e WHERE e.value >= ? AND e.value < ? AND "
+    return Sql(tables, prefix_bounds(start)) + _condition(world, other)
+
+
+def _of_row(other: _Other) -> Sql:
+    """Returns the condition that one row `r` is one of the other side."""
+    return conditions(other.query.where, Place(other.code, "r.rid", "r.sd"))
+
+
+def _are_same_few(world: _World, other: _Other, start: str) -> bool:
+    """Tells, by a sample, whether the many on the other side refer to few; those are not met soon by walking."""
+    sample = Sql("SELECT count(DISTINCT id) FROM (SELECT e.value AS id") + _referring(world, other, start)
+    sample += Sql(" LIMIT ?)", (SAMPLE,))
+    return bool(world.connection.execute(sample.text, sample.args).get < SAMPLE // 4)
 
 
 def _other_side(world: _World, type_: ResourceType, where: Sequence[Clause]) -> _Other | None:
@@ -115,14 +138,20 @@ def _earlier(world: _World, other: _Other) -> Iterator[Earlier]:
         yield from (one for one in versions if test(one.of))
 
 
-def _few(world: _World, ids: Sql) -> list[str] | None:
-    """Returns the ids, or None if they are many; of the past all of them, because memory has to judge by them too."""
-    most = -1 if world.then is not None else FEW + 1
-    limited = ids + Sql(" LIMIT ?", (most,))
-    found = [id_ for (id_,) in world.connection.execute(limited.text, limited.args)]
-    return found if most < 0 or len(found) <= FEW else None
+def _few(world: _World, other: _Other, ids: Sql) -> list[str] | None:
+    """Returns the ids, or None if they come of many; of the past all of them, because memory has to judge by them too."""
+    if world.then is None and _are_many(world.connection, other.source):
+        return None
+    return [id_ for (id_,) in world.connection.execute(ids.text, ids.args)]
 
 
-def _chosen(rids: Sql) -> Clause:
+def _are_many(connection: apsw.Connection, source: Source) -> bool:
+    where = source.condition
+    tables = "tok d" if source.tables == KEYED and "r." not in where.text else source.tables
+    rows = Sql(f"SELECT 1 FROM {tables} WHERE ") + where + Sql(" LIMIT ?", (FEW + 1,))
+    return bool(connection.execute(f"SELECT count(*) FROM ({rows.text})", rows.args).get > FEW)
+
+
+def _chosen(rids: Sql, each: Sql | None = None) -> Clause:
     # The planner of this package alone sees it; the AST that all stores share stays closed.
-    return cast("Clause", Found(rids))
+    return cast("Clause", Found(rids, each))

@@ -18,6 +18,7 @@ from fhir_server.store.contract import (
     Key,
     LostRace,
     Put,
+    Refile,
     StillReferred,
     StoredVersion,
     Unresolved,
@@ -25,7 +26,7 @@ from fhir_server.store.contract import (
 )
 from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.filed import nothing, unpacked
-from fhir_server.store.sqlite.filing import Change, file_changes
+from fhir_server.store.sqlite.filing import Change, file_anew, file_changes
 from fhir_server.store.sqlite.integrity import alive_among, find_referrers
 from fhir_server.store.sqlite.read import find_code
 from fhir_server.store.sqlite.search import has_match
@@ -54,6 +55,7 @@ class Ledger:
         self._current = self._read_current(keys)
         self._alive = alive_among(connection, needs)
         self._pending: dict[Key, Change] = {}
+        self._refiled: dict[Key, Change] = {}
 
     def enter(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
         """Takes one unit of work up and returns its new versions.
@@ -72,10 +74,13 @@ class Ledger:
         if pairs:
             raise StillReferred(pairs)
         self._moment += 1
-        return tuple(self._add(write, now) for write in writes)
+        return tuple(self._refile(write) if isinstance(write, Refile) else self._add(write, now) for write in writes)
 
     def file(self) -> None:
         """Writes all that was taken up into the tables."""
+        if self._refiled:
+            file_anew(self._connection, list(self._refiled.values()))
+            self._refiled = {}
         if self._pending:
             file_changes(self._connection, list(self._pending.values()))
             self._connection.execute("UPDATE meta SET value = ? WHERE name = 'moment'", (self._moment,))
@@ -86,6 +91,8 @@ class Ledger:
             self.file()
 
     def _check(self, write: Write) -> None:
+        if isinstance(write, Refile):
+            return
         current = self._current.get(write.key)
         if (current.version if current else None) != write.expect:
             raise LostRace(write.key)
@@ -104,7 +111,16 @@ class Ledger:
             if missing:
                 raise Unresolved(missing)
 
-    def _add(self, write: Write, now: datetime) -> StoredVersion:
+    def _refile(self, write: Refile) -> StoredVersion:
+        current = self._current.get(write.key)
+        if current is not None and current.version == write.current.version and write.current.body is not None:
+            before = self._refiled[write.key].before if write.key in self._refiled else current.filed
+            code = self._code(write.key.type)
+            self._refiled[write.key] = Change(current.rid, code, write.current, write.index, before)
+            self._current[write.key] = current._replace(filed=write.index)
+        return write.current
+
+    def _add(self, write: Put | Delete, now: datetime) -> StoredVersion:
         current = self._current.get(write.key)
         version = VersionId((write.expect or 0) + 1)
         body, method = (write.body, write.method) if isinstance(write, Put) else (None, "DELETE")
@@ -145,4 +161,6 @@ class Ledger:
 
 
 def _looks_at_tables(write: Write) -> bool:
+    if isinstance(write, Refile):
+        return False
     return bool(write.unless) if isinstance(write, Put) else bool(write.ways)

@@ -5,6 +5,7 @@ already in the order asked for, and stops when the page is full.
 """
 
 from dataclasses import dataclass
+from math import isqrt
 
 import apsw
 
@@ -51,11 +52,23 @@ def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
     dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
     if dated and len(candidates) == 1:
         return Plan(dated, dated)
-    best = narrowest(connection, candidates)
+    best = narrowest(connection, candidates, walk=_walk(connection, query) if first in _WALKS else None)
     everything = _everything(query, code, best or next(iter(candidates), None))
     if best is None and first in _WALKS:
         return Plan(dated or _walked(query, code, first), everything)
     return Plan(everything, everything)
+
+
+def _walk(connection: apsw.Connection, query: Query) -> int | None:
+    """Returns how many matches of a lone clause make it cheaper to walk through all rows until the page is full.
+
+    So many matches are sorted, or else so many times fewer rows are walked through; `max(rid)` stands for the rows of
+    all types, which errs on the side of sorting.
+    """
+    if len(list(required(query.where))) != 1:
+        return None
+    rows: int = connection.execute("SELECT coalesce(max(rid), 0) FROM res").get
+    return isqrt((query.count + 1) * rows)
 
 
 def _everything(query: Query, code: int, driver: Driver | None) -> Source:

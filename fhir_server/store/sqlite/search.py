@@ -35,24 +35,29 @@ class _Asked(NamedTuple):
     earlier: list[Row]
 
 
-def search_page(
-    connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment, counts: Counts
-) -> Page:
+class Now(NamedTuple):
+    """The commit that a snapshot sees, and the totals that its reader knows."""
+
+    moment: Moment
+    counts: Counts
+
+
+def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, now: Now) -> Page:
     """Returns one page of matches and, when asked, the number of all matches, as of the moment that the cursor has.
 
     Raises:
         ValueError: the cursor belongs to another order.
         Gone: too much has changed since the cursor's moment.
     """
-    asked = _asked(connection, query, code, cursor=cursor, moment=moment)
+    asked = _asked(connection, query, code, cursor=cursor, moment=now.moment)
     rows = _page_rows(connection, asked) if query.count else []
     shown, more = rows[: query.count], len(rows) > query.count
     back = cursor is not None and cursor.back
     if back:
         shown.reverse()
     matches = _versions(connection, query.type, code, shown)
-    total = _total(connection, query, asked, counts) if query.with_total else None
-    return _page(matches, total, _places(asked, shown, moment), cursor=cursor, more=more)
+    total = _total(connection, query, asked, now.counts) if query.with_total else None
+    return _page(matches, total, _places(asked, shown, now.moment), cursor=cursor, more=more)
 
 
 def _page(

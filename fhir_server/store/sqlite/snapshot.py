@@ -24,7 +24,7 @@ from fhir_server.store.sqlite.read import (
     read_stretch,
 )
 from fhir_server.store.sqlite.readers import Reader
-from fhir_server.store.sqlite.search import search_page
+from fhir_server.store.sqlite.search import Now, search_page
 
 T = TypeVar("T")
 
@@ -76,10 +76,10 @@ class SqliteSnapshot:
             ValueError: the cursor belongs to another order.
             StoreTimeout: it takes longer than the store's time limit.
         """
-        counts = self._lent().counts
+        now = Now(self.moment, self._lent().counts)
 
         def work(database: apsw.Connection, code: int) -> Page:
-            return search_page(database, query, code, cursor=cursor, moment=self.moment, counts=counts)
+            return search_page(database, query, code, cursor=cursor, now=now)
 
         return await self._run_on(query.type, work, Page((), None, 0 if query.with_total else None))
 

@@ -139,7 +139,7 @@ class Writer:
         try:
             with self._transaction():
                 return file_content(self._connection)
-        except _BROKEN:
+        except (*_BROKEN, *_UNFIT):
             return False
 
     def _commit(self, units: Sequence[Unit]) -> None:

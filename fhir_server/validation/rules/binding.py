@@ -20,6 +20,7 @@ from fhir_server.validation.rules.narrative_language import build_language_contr
 from fhir_server.validation.rules.objects import contained_as
 from fhir_server.validation.rules.primitive import CHECKS
 from fhir_server.validation.site import Build, Check, Scope, Site
+from fhir_server.validation.sure import Source, described
 
 PLAIN = frozenset({"code", "string", "uri", "url", "canonical", "id"})
 CODED = frozenset({"Coding", "CodeableConcept", "Quantity"})
@@ -164,7 +165,12 @@ def _coded(bound: Bound) -> Check:
             bound.wrong(", ".join(f"{system}#{code}" for system, code in pairs) or "-") if pairs or is_strict else None
         )
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        is_member = f"(x.get('system'), x.get('code')) in {source.constant(codes)}"
+        listed = f"any([{is_member} for x in {value}.get('coding') or ({value},)])"
+        source.refuse_if(f"not {listed} and {source.constant(check)}({value}, s) is not None")
+
+    return described(check, emit)
 
 
 def _has_member(codings: Iterable[Any], codes: Codes) -> bool:

@@ -76,7 +76,12 @@ def build_existence(build: Build) -> Check:
         each = (at(judged(coding, scope), index, "coding") for index, coding in objects(value, "coding"))
         return [one for faults in each for one in faults] or None
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        is_right = f"(x.get('system'), x.get('code')) in {source.constant(right)}"
+        listed = f"all([{is_right} for x in {value}.get('coding') or ({value},)])"
+        source.refuse_if(f"not {listed} and {source.constant(check)}({value}, s) is not None")
+
+    return described(check, emit)
 
 
 def build_quantity(build: Build) -> Check:

@@ -15,6 +15,7 @@ from fhir_server.validation.rules.resolution import CORE, fetched, in_bundle, le
 from fhir_server.validation.rules.resource import check_resource, scope_of, scope_within
 from fhir_server.validation.rules.types import ANY_RESOURCE
 from fhir_server.validation.site import Build, Check, Scope, Site, deeper, is_profile
+from fhir_server.validation.sure import Source, described
 
 CONTAINED, BUNDLED, REMOTE = "contained", "bundled", "remote"
 """Where a target lies; the first two are also aggregation modes."""
@@ -58,7 +59,17 @@ def build_reference(site: Site, build: Build) -> Check | None:
             return None
         return judge.faults(value, scope)
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        text = source.variable("r")
+        looks = [
+            "not s.bundle",
+            f"type({text} := {value}.get('reference')) is str and {text}.count('/') == 1 and '?' not in {text}",
+            f"{text}.partition('/')[0] in {source.constant(targets.types)} and 'type' not in {value}",
+            *([f"s.policy.references is {source.constant(References.IGNORE)}"] if is_narrow else []),
+        ]
+        source.refuse_if(f"not ({' and '.join(looks)}) and {source.constant(check)}({value}, s) is not None")
+
+    return check if targets.modes else described(check, emit)
 
 
 def _targets(site: Site, build: Build) -> Targets:

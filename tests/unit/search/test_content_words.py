@@ -40,6 +40,13 @@ def test_a_resource_without_texts_has_no_words(resource):
     assert content_of(resource) == ("", "")
 
 
+def test_long_runs_of_letters_are_several_words_and_depth_does_not_matter():
+    deep: object = "a" * 100
+    for _ in range(3000):
+        deep = [{"extension": deep}]
+    assert content_of({"note": deep}).rest == words(f"| {'a' * 64} {'a' * 36}")
+
+
 def test_comments_and_tags_are_no_text():
     assert content_of({"text": {"div": "<div><!-- 一 --><br/>二<span class='三'>四</span></div>"}}).narrative == words(
         "| 二 四"

@@ -236,6 +236,7 @@ def test_what_is_unknown_or_not_offered_is_refused_by_its_own_key(type_, name, v
         ("Patient", "_filter", "(name eq x", "search.filter-syntax"),
         ("Patient", "_filter", "organization[name eq x] eq y", "search.filter-syntax"),
         ("Patient", "_filter", 'name eq "x', "search.filter-syntax"),
+        ("Patient", "_filter", " or ".join(["name eq x"] * 101), "search.filter-syntax"),
         ("Patient", "_filter", "(" * 30 + "name eq x" + ")" * 30, "search.filter-syntax"),
         ("Patient", "_filter", "gender co m", "search.filter-operation"),
         ("Patient", "_filter", "birthdate co 2024", "search.filter-operation"),

@@ -232,3 +232,11 @@ def test_conditional_creates_see_words_that_are_not_filed(store):
     again = Put(key(ResourceId("b")), note("高血压"), entries(), None, "POST", unless)
     with pytest.raises(AlreadyThere):
         commit(store, again)
+
+
+def test_many_phrases_are_one_question(store, tmp_path):
+    phrases = tuple(f"w{n}" for n in range(2000))
+    commit(store, put(key("all"), note(" ".join(phrases))), put(key("some"), note(" ".join(phrases[1:]))))
+    unfiled = ids(store, ContentHas(phrases))
+    file_all(tmp_path)
+    assert (unfiled, ids(store, ContentHas(phrases))) == (["all"], ["all"])

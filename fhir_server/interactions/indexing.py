@@ -1,0 +1,42 @@
+"""How far the index has been built anew, https://hl7.org/fhir/R4/async.html."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fhir_server.fhir.shapes import ResourceType
+from fhir_server.store.contract import Key
+
+
+@dataclass(slots=True, eq=False)
+class IndexJob:
+    """One run over everything stored of some types: `done` of `total` resources, `skipped` of them not indexable.
+
+    `state` is `running`, `completed`, `cancelled` or `failed`. `codes` are the search parameters that wait for it.
+    """
+
+    id: str
+    types: tuple[ResourceType, ...]
+    total: int = 0
+    done: int = 0
+    skipped: int = 0
+    state: str = "running"
+    codes: tuple[str, ...] = field(default=())
+
+    @property
+    def progress(self) -> str:
+        """The progress in one line."""
+        percent = 100 * self.done // self.total if self.total else 0
+        return f"{self.state}: {self.done} of {max(self.total, self.done)} resources ({min(percent, 100)} %)"
+
+
+class Indexer(Protocol):
+    """Builds the index anew while the server serves."""
+
+    jobs: Mapping[str, IndexJob]
+
+    def start(self, types: Sequence[ResourceType], *, only: Key | None = None) -> IndexJob:
+        """Starts a run over everything of some types, or over one resource, and returns at once."""
+
+    def cancel(self, id_: str) -> None:
+        """Ends a run; what it has filed stays filed."""
