@@ -60,8 +60,10 @@ class UnknownStore(ValueError):
     """The `store` setting names no store that this installation has."""
 
 
-def open_store_of(url: str, *, bulk: bool = False) -> Store:
+def open_store_of(url: str, *, bulk: bool = False, limit_ms: int = 30_000) -> Store:
     """Opens the store of a URL: `sqlite:///fhir.db`, `sqlite:////absolute/fhir.db` or `sqlite:///:memory:`.
+
+    `limit_ms` is the longest that one read of it may take, in milliseconds.
 
     Raises:
         UnknownStore: another scheme.
@@ -72,7 +74,7 @@ def open_store_of(url: str, *, bulk: bool = False) -> Store:
         raise UnknownStore(msg)
     from fhir_server.store.sqlite.open import open_store
 
-    return open_store(path, bulk=bulk)
+    return open_store(path, bulk=bulk, limit_s=limit_ms / 1000)
 
 
 def build_parts(
@@ -93,7 +95,7 @@ def build_parts(
     parts = Parts(
         settings=settings,
         rules=Rules(rule_set(definitions, validator, extractor)),
-        store=store or open_store_of(settings.store),
+        store=store or open_store_of(settings.store, limit_ms=settings.search_limit_ms),
         clock=clock or SystemClock(),
         ids=ids or RandomIds(),
         pages=PageTokens(secret),

@@ -33,7 +33,12 @@ class IndexJob:
 class Indexer(Protocol):
     """Builds the index anew while the server serves."""
 
-    jobs: Mapping[str, IndexJob]
+    @property
+    def jobs(self) -> Mapping[str, IndexJob]:
+        """The runs since the start of the server, by id."""
+
+    def resume(self) -> None:
+        """Starts the runs that wait since the start of the server."""
 
     def start(self, types: Sequence[ResourceType], *, only: Key | None = None) -> IndexJob:
         """Starts a run over everything of some types, or over one resource, and returns at once."""

@@ -82,8 +82,9 @@ def _unready(parts: Parts, error: SearchParameterUnknown) -> StoreUnavailable | 
     unready, indexer = parts.rules.current.unready, parts.rules.indexer
     for found in error.issues:
         code, type_ = str(found.params.get("name", "")), str(found.params.get("type", ""))
-        if (type_, code) in unready:
-            jobs = indexer.jobs.values() if indexer else ()
+        if (type_, code) in unready and indexer is not None:
+            indexer.resume()
+            jobs = indexer.jobs.values()
             job = next((job for job in jobs if code in job.codes and job.state == "running"), None)
             progress = job.progress if job else "waiting"
             return StoreUnavailable.of("search.parameter-indexing", code, name=code, type=type_, progress=progress)

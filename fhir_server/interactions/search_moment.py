@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
 from fhir_server.search.query import IdIs, Query, SortBy, SortKey
-from fhir_server.store.contract import Cursor, Key, Page, Past, Snapshot, StoredVersion
+from fhir_server.store.contract import Cursor, Key, Page, Past, Snapshot, Step, StoredVersion
 
 
 @dataclass(slots=True)
@@ -48,6 +48,10 @@ class AsOf:
         """
         begin = None if self.inner.moment == self.moment else Cursor(self.moment, (), ResourceId(""), reach=self.reach)
         return await self.inner.search(query, cursor or begin)
+
+    async def explain(self, query: Query) -> tuple[Step, ...]:
+        """Returns the steps of a search of now."""
+        return await self.inner.explain(query)
 
     def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
         """Yields what is current now."""

@@ -100,7 +100,7 @@ def plan_put(parts: Parts, draft: Draft, current: StoredVersion | None, now: dat
     version = VersionId(current.version + 1 if current else 1)
     body = body_with_meta(draft.resource, key, version, now)
     index = parts.extractor.extract({**draft.resource, "id": key.id}, now)
-    index = with_references(parts, draft.resource, index, draft.base)
+    index = with_references(parts, key.type, body, index, base=draft.base)
     return Put(key, body, index, current.version if current else None, draft.method, draft.unless, draft.needs)
 
 

@@ -1,5 +1,6 @@
 """`$everything` of a patient or an encounter, https://hl7.org/fhir/R4/patient-operation-everything.html."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -184,6 +185,7 @@ class _Walk:
                 for version in page.matches:
                     yield version
                 cursor = page.next
+                await asyncio.sleep(0)  # reading a stretch takes 20 ms; others want to be served
 
     def _cursor(self, after: str) -> Cursor:
         return Cursor(self.moment, (after,), ResourceId(after))

@@ -161,6 +161,8 @@ def _checked(parts: Parts, asked: Asked, document: "DocumentNode", root: str) ->
     for operation in operations_of(document):
         used.collect(operation.selection_set, root)
     known = set(parts.definitions.resources) | set(used.resources())
+    if "contained" in asked.query:  # resources of types that are not stored by themselves
+        known |= fields.definitions.model.resources
     about_itself = _ABOUT_ITSELF.search(asked.query)
     schema = build_schema(fields, root, resolvers_of(fields), None if about_itself else used.by_type, known)
     # Arguments take every kind of value, so a variable's declared type says nothing about where it fits

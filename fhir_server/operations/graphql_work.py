@@ -9,7 +9,7 @@ from fhir_server.errors import InvalidRequest, TooCostly
 from fhir_server.fhir.references import local_key
 from fhir_server.fhir.shapes import JsonObject, Moment, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
-from fhir_server.operations.call import present, resource_in
+from fhir_server.operations.call import present, refused, resource_in
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.parse import parse_query
 from fhir_server.search.query import Query
@@ -189,18 +189,24 @@ def _local_references(value: Any) -> Iterator[JsonObject]:
 def search_pairs(arguments: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:
     """Returns the pairs of a search: each argument once, the values of a list joined as alternatives.
 
-    A comma inside a value is part of the value, as GraphQL has lists for alternatives.
+    A comma inside a value is part of the value, as GraphQL has lists for alternatives; null stands for no value.
+
+    Raises:
+        BadValue: an object, or a list without values, which would ask for everything.
     """
     found = []
     for name, given in arguments.items():
         values = given if isinstance(given, list) else [given]
-        plain = name.startswith("_sort")
-        texts = [_text(one) if plain else _text(one).replace(",", "\\,") for one in values if one is not None]
+        texts = [_text(name, one) for one in values if one is not None]
+        if isinstance(given, list) and not texts:
+            raise refused(name, "[]", "a list with values")
         found.append((names[name], ",".join(texts)))
     return found
 
 
-def _text(value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    if isinstance(value, list | dict):
+        raise refused(name, str(value), "a text, number, boolean or code, or a list of them")
+    return str(value) if name == "_sort" else str(value).replace(",", "\\,")

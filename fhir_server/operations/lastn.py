@@ -1,5 +1,7 @@
 """`$lastn`: the latest observations of each code, https://hl7.org/fhir/R4/observation-operation-lastn.html."""
 
+import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -54,8 +56,7 @@ async def lastn(parts: Parts, request: FhirRequest, target: Target) -> FhirRespo
     _check(pairs)
     parsed = parse_query(ResourceType("Observation"), pairs, parts.search_context(request.base))
     query = replace(parsed.query, sort=_NEWEST_FIRST, count=STRETCH, with_total=False)
-    found = sorted((_dated(parts, version) for version in await _read(parts, query)), key=_by_age)
-    latest = [one.version for group in _groups(found) for one in _latest(group, most)]
+    latest = await asyncio.to_thread(_chosen, parts, await _read(parts, query), most)
     used = [*parsed.used, ("max", str(most))]
     entries = [BundleEntry(f"{request.base}/{v.key}", v.body, "match") for v in latest]
     links = [Link("self", self_url(request, used))]
@@ -64,7 +65,8 @@ async def lastn(parts: Parts, request: FhirRequest, target: Target) -> FhirRespo
 
 def _check(pairs: Pairs) -> None:
     names = {name.partition(":")[0].partition(".")[0] for name, _ in pairs}
-    if not names & {"subject", "patient"}:
+    naming = [name for name, text in pairs if text and not name.endswith((":missing", ":not"))]
+    if not any(re.match(r"(subject|patient)\b", name) for name in naming):
         raise MissingElement.of("lastn.subject-missing", "subject")
     for name in sorted(names.intersection(_SHAPING)):
         raise SearchParameterUnknown.of("lastn.shaping", name, name=name)
@@ -82,6 +84,11 @@ async def _read(parts: Parts, query: Query) -> list[StoredVersion]:
             if page.next is None:
                 return found
             cursor = page.next
+
+
+def _chosen(parts: Parts, versions: Sequence[StoredVersion], most: int) -> list[StoredVersion]:
+    found = sorted((_dated(parts, version) for version in versions), key=_by_age)
+    return [one.version for group in _groups(found) for one in _latest(group, most)]
 
 
 def _dated(parts: Parts, version: StoredVersion) -> Dated:

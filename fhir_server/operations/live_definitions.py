@@ -67,7 +67,7 @@ class LiveStore:
         self._live = live
         self._refuses = refuses
         self._turn = asyncio.Lock()
-        self._indexer = Reindexer(store, rules, lambda: self._live.ready)
+        self._indexer = Reindexer(store, rules, lambda: self._live.ready, self._start_due)
         self._due = self._waiting(live)
         self._gone: set[ResourceType] = set()
         rules.indexer = self._indexer
@@ -125,8 +125,7 @@ class LiveStore:
         types = gone | {type_ for one in parameters for type_ in one.bases}
         if types:
             codes = tuple(sorted({one.code for one in parameters}))
-            job = self._indexer.start(sorted(types), codes=codes, then=lambda: self._ready(due))
-            self._indexer.jobs[job.id] = job
+            self._indexer.start(sorted(types), codes=codes, then=lambda: self._ready(due))
 
     async def _ready(self, keys: Collection[Key]) -> None:
         """Puts parameters in force that everything is filed by now, unless they have been written anew since."""

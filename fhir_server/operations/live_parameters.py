@@ -35,9 +35,7 @@ class Added:
             resources[support.type] = replace(support, search={**support.search, parameter.code: parameter})
         if all(resources[type_] is support for type_, support in definitions.resources.items()):
             return definitions
-        return Definitions(
-            definitions.built, resources=resources, base=definitions.base, findings=definitions.findings
-        )
+        return Definitions(definitions.built, resources=resources, base=definitions.base, findings=definitions.findings)
 
 
 def added_by(definitions: Definitions, stored: Mapping[Key, JsonObject]) -> Added:
@@ -68,12 +66,19 @@ def _faults(definitions: Definitions, resource: JsonObject, taken: set[tuple[str
     """Yields what keeps a parameter from being used."""
     missing = [name for name in _NEEDED if not resource.get(name)]
     for name in missing:
-        yield issue("definitions.member-missing", f"SearchParameter.{name}", file=_name(resource), path=f"SearchParameter.{name}")
+        yield issue(
+            "definitions.member-missing",
+            f"SearchParameter.{name}",
+            file=_name(resource),
+            path=f"SearchParameter.{name}",
+        )
     if missing:
         return
     if resource["type"] not in KINDS:
         valid = listed(KINDS)
-        yield issue("search.parameter-kind", "SearchParameter.type", code=resource["code"], found=resource["type"], valid=valid)
+        yield issue(
+            "search.parameter-kind", "SearchParameter.type", code=resource["code"], found=resource["type"], valid=valid
+        )
     parameters = _by_type(definitions, resource)
     if not parameters:
         yield issue("search.parameter-base", "SearchParameter.base", found=", ".join(map(str, resource["base"])))

@@ -62,7 +62,7 @@ def _with_parameters(live: Live, base: RuleSet, before: Live) -> Live:
     every = added.join(definitions, list(added.parameters))
     extractor = before.rules.extractor if same else base.extractor.over(every)
     waiting = [one for key, ones in added.parameters.items() if key not in live.ready for one in ones]
-    unready = {(one.bases[0], one.code): one.url for one in waiting}
+    unready: dict[tuple[str, str], str] = {(one.bases[0], one.code): one.url for one in waiting}
     rules = rule_set(added.join(definitions, sorted(live.ready)), extractor=extractor)
     faults = {**live.faults, **added.faults}
     return Live(live.stored, replace(rules, unready=unready), faults, live.ready, added.parameters)

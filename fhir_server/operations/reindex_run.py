@@ -40,7 +40,11 @@ async def _nothing() -> None:
 class Reindexer:
     """Runs jobs as tasks of the event loop; `rules` say what to file by, `ready` which parameters keep their mark."""
 
-    def __init__(self, store: Store, rules: Rules, ready: Callable[[], Collection[Key]]) -> None:
+    def __init__(
+        self, store: Store, rules: Rules, ready: Callable[[], Collection[Key]], resume: Callable[[], None]
+    ) -> None:
+        """`resume` starts the runs that wait for the event loop."""
+        self.resume = resume
         self._store = store
         self._rules = rules
         self._ready = ready

@@ -172,6 +172,14 @@ MOST_REFERRERS = 20
 """So many referrers are named when a deletion is refused."""
 
 
+class Step(NamedTuple):
+    """One thing that a store did for a search: the statement without its values, how it went through its indexes, how long."""
+
+    statement: str
+    plan: tuple[str, ...]
+    microseconds: int
+
+
 class Snapshot(Protocol):
     """The store as it was at one moment."""
 
@@ -195,6 +203,9 @@ class Snapshot(Protocol):
         Raises:
             Gone: more than the cursor's `reach` of resources have changed since its moment.
         """
+
+    async def explain(self, query: Query) -> tuple[Step, ...]:
+        """Runs a search and returns, instead of its results, the steps that it took."""
 
     def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
         """Yields every current, undeleted resource of a type, in id order."""

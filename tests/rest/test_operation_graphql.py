@@ -163,6 +163,20 @@ def test_references_are_followed(server, query, expected):
     assert data(ask(server, query, OF_P)) == expected
 
 
+def test_contained_resources_may_be_of_any_type(server):
+    put(
+        server,
+        "Basic",
+        "b",
+        code={"text": "x"},
+        contained=[{"resourceType": "Substance", "id": "s", "status": "active"}],
+    )
+    query = "{contained{resourceType id ... on Substance{status}}}"
+    expected = {"contained": [{"resourceType": "Substance", "id": "s", "status": "active"}]}
+    assert data(ask(server, query, "Basic/b/$graphql")) == expected
+    assert data(ask(server, "{contained{id}}", "Basic/b/$graphql")) == {"contained": [{"id": "s"}]}
+
+
 def test_a_reference_that_leads_nowhere_is_an_error_unless_optional(server):
     response = ask(server, "{generalPractitioner{resource{id}}}", OF_P)
     assert refusal(response) == (404, ["graphql.reference-unresolved"])
@@ -265,6 +279,8 @@ def test_accept_does_not_matter(server):
         ("fragment a on Patient{...a} {Patient(id: p){...a}}", 400, ["graphql.invalid"]),
         ("{Patient(id: p){id @blink}}", 400, ["graphql.invalid"]),
         ("query($n: String!){PatientList(name: $n){id}}", 400, ["graphql.invalid"]),
+        ("{PatientList(_id: []){id}}", 400, ["rest.parameter-invalid"]),
+        ("{PatientList(name: {a: 1}){id}}", 400, ["rest.parameter-invalid"]),
         ("{PatientList(birthdate: yesterday){id}}", 400, ["search.value-date"]),
         ("{Patient(id: nobody){id}}", 404, ["rest.not-found"]),
         ('{Patient(id: p){name(fhirpath: "("){use}}}', 400, ["fhirpath.syntax"]),

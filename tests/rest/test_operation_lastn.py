@@ -89,6 +89,8 @@ def test_parameters_may_come_in_the_body(server):
     ("path", "status", "keys"),
     [
         ("Observation/$lastn?code=85354-9", 400, ["lastn.subject-missing"]),
+        ("Observation/$lastn?patient=", 400, ["lastn.subject-missing"]),
+        ("Observation/$lastn?patient:missing=true", 400, ["lastn.subject-missing"]),
         ("Observation/$lastn?patient=p1&_count=2", 400, ["lastn.shaping"]),
         ("Observation/$lastn?patient=p1&colour=red", 400, ["search.parameter-unknown"]),
         ("Observation/$lastn?patient=p1&max=0", 400, ["rest.parameter-invalid"]),

@@ -98,6 +98,13 @@ def test_found(filled, search, ids):
     assert sorted(ids_of(filled.get(search))) == ids
 
 
+@pytest.mark.parametrize("name", ["code:text", "component-code-value-quantity"])
+def test_a_value_longer_than_any_label_finds_nothing(filled, name):
+    form = f"{name}={'压' * 60_000}$5".encode()
+    answer = filled.send("POST", "Observation/_search", form, content_type="application/x-www-form-urlencoded")
+    assert (answer.status_code, ids_of(answer)) == (200, [])
+
+
 @pytest.mark.parametrize(
     ("search", "key"),
     [

@@ -39,6 +39,10 @@ FEW_KEYS = 8
 """So many alternatives are looked up one by one; more are gathered into a set first."""
 
 
+MOST_PATTERN_BYTES = 50_000
+"""SQLite's own limit of a GLOB pattern; no code or label that is filed is so long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A SELECT of the `rid` of every resource that satisfies a clause which leads through other resources.
@@ -91,8 +95,11 @@ def named(column: str, name: str) -> Sql:
     """Returns the condition that a column is this name, each WILD in it being any text."""
     if not is_wild(name):
         return Sql(f"{column} = ?", (name,))
+    pattern = _glob(name)
+    if len(pattern.encode()) > MOST_PATTERN_BYTES:
+        return NEVER
     bounds = prefix_bounds(name.partition(WILD)[0])
-    return Sql(f"({column} >= ? AND {column} < ? AND {column} GLOB ?)", (*bounds, _glob(name)))
+    return Sql(f"({column} >= ? AND {column} < ? AND {column} GLOB ?)", (*bounds, pattern))
 
 
 def _glob(pattern: str) -> str:

@@ -99,13 +99,20 @@ def _is_scan(pattern: str) -> bool:
     return known.endswith("=") and PAIR not in known
 
 
-def narrowest(connection: apsw.Connection, candidates: Sequence[Driver], *, walk: int | None = None) -> Driver | None:
-    """Returns the candidate with the fewest rows, or None when every one has at least the last cap, or `walk` rows."""
+def narrowest(
+    connection: apsw.Connection, candidates: Sequence[Driver], *, walk: Callable[[], int | None] = lambda: None
+) -> Driver | None:
+    """Returns the candidate with the fewest rows, or None when every one has at least the last cap, or `walk` rows.
+
+    `walk` is asked only when all have as many as the first cap.
+    """
     counted = [candidate for candidate in candidates if not candidate.many]
     caps = CAPS[:1] if any(candidate.scan for candidate in counted) else CAPS
-    for cap in caps if walk is None else (caps[0], *(max(caps[0], min(cap, walk)) for cap in caps[1:])):
-        sizes = [_size(connection, candidate, cap) for candidate in counted]
-        if sizes and min(sizes) < cap:
+    for place, cap in enumerate(caps):
+        most = walk() if place and counted else None
+        limit = cap if most is None else max(caps[0], min(cap, most))
+        sizes = [_size(connection, candidate, limit) for candidate in counted]
+        if sizes and min(sizes) < limit:
             return counted[sizes.index(min(sizes))]
     return None
 

@@ -20,7 +20,7 @@ from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, hol
 from fhir_server.store.sqlite.plan import KEYED, Source, plan_of
 from fhir_server.store.sqlite.read import find_code
 
-FEW = 1_000
+FEW = 200
 """So many resources on the other side are looked up by their keys."""
 
 SAMPLE = 200
@@ -96,7 +96,7 @@ def _referred_by(world: _World, test: ReferredBy, type_: ResourceType, code: int
     if _are_same_few(world, other, start):
         return _chosen(Sql("SELECT o.rid FROM (") + ids + rids)
     each = Sql("EXISTS (SELECT 1 FROM tok k WHERE k.t = ? AND k.k = ? || r.id", (other.code, start))
-    each += Sql(" AND EXISTS (SELECT 1 FROM res r WHERE r.rid = k.rid AND ") + _of_row(other) + Sql("))")
+    each += Sql(" AND ") + _of_key(other) + Sql(")")
     return _chosen(Sql("SELECT o.rid FROM (") + ids + rids, each)
 
 
@@ -108,6 +108,14 @@ def _referring(world: _World, other: _Other, start: str) -> Sql:
 def _of_row(other: _Other) -> Sql:
     """Returns the condition that one row `r` is one of the other side."""
     return conditions(other.query.where, Place(other.code, "r.rid", "r.sd"))
+
+
+def _of_key(other: _Other) -> Sql:
+    """Returns the condition that the row `k` of `tok` belongs to one of the other side; keys need no look at the resource."""
+    by_keys = conditions(other.query.where, Place(other.code, "k.rid", "k.sd"))
+    if "r." not in by_keys.text:
+        return by_keys
+    return Sql("EXISTS (SELECT 1 FROM res r WHERE r.rid = k.rid AND ") + _of_row(other) + Sql(")")
 
 
 def _are_same_few(world: _World, other: _Other, start: str) -> bool:

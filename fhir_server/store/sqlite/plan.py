@@ -21,6 +21,10 @@ KEYED = "tok d CROSS JOIN res r ON r.rid = d.rid"
 """The rows that have one key, newest sort date first."""
 
 
+MOST_ROWS = 30_000
+"""Rows of a type that are counted to see whether walking is cheaper than sorting; of more, the last cap decides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The rows that a search goes through, what they are called, and the clauses that they must still satisfy."""
@@ -52,23 +56,23 @@ def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
     dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
     if dated and len(candidates) == 1:
         return Plan(dated, dated)
-    best = narrowest(connection, candidates, walk=_walk(connection, query) if first in _WALKS else None)
+    best = narrowest(connection, candidates, walk=lambda: _walk(connection, query, code) if first in _WALKS else None)
     everything = _everything(query, code, best or next(iter(candidates), None))
     if best is None and first in _WALKS:
         return Plan(dated or _walked(query, code, first), everything)
     return Plan(everything, everything)
 
 
-def _walk(connection: apsw.Connection, query: Query) -> int | None:
+def _walk(connection: apsw.Connection, query: Query, code: int) -> int | None:
     """Returns how many matches of a lone clause make it cheaper to walk through all rows until the page is full.
 
-    So many matches are sorted, or else so many times fewer rows are walked through; `max(rid)` stands for the rows of
-    all types, which errs on the side of sorting.
+    Either so many matches are sorted, or the more of them there are, the fewer rows are walked through.
     """
     if len(list(required(query.where))) != 1:
         return None
-    rows: int = connection.execute("SELECT coalesce(max(rid), 0) FROM res").get
-    return isqrt((query.count + 1) * rows)
+    text = "SELECT count(*) FROM (SELECT 1 FROM res INDEXED BY res_updated WHERE t = ? AND deleted = 0 LIMIT ?)"
+    rows: int = connection.execute(text, (code, MOST_ROWS)).get
+    return isqrt((query.count + 1) * rows) if rows < MOST_ROWS else None
 
 
 def _everything(query: Query, code: int, driver: Driver | None) -> Source:

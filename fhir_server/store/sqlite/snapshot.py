@@ -14,7 +14,9 @@ import apsw
 from fhir_server.errors import StoreUnavailable
 from fhir_server.fhir.shapes import ResourceType, VersionId
 from fhir_server.search.query import Query
-from fhir_server.store.contract import Cursor, Key, Page, Past, StoredVersion
+from fhir_server.store.contract import Cursor, Key, Page, Past, Step, StoredVersion
+from fhir_server.store.sqlite.counts import Counts
+from fhir_server.store.sqlite.explain import explained
 from fhir_server.store.sqlite.failures import translated
 from fhir_server.store.sqlite.history import history_page
 from fhir_server.store.sqlite.read import (
@@ -82,6 +84,19 @@ class SqliteSnapshot:
             return search_page(database, query, code, cursor=cursor, now=now)
 
         return await self._run_on(query.type, work, Page((), None, 0 if query.with_total else None))
+
+    async def explain(self, query: Query) -> tuple[Step, ...]:
+        """Runs a search, its total counted anew, and returns the steps that it took.
+
+        Raises:
+            StoreTimeout: it takes longer than the store's time limit.
+        """
+        now = Now(self.moment, Counts())
+
+        def work(database: apsw.Connection, code: int) -> tuple[Step, ...]:
+            return explained(database, lambda: search_page(database, query, code, cursor=None, now=now))
+
+        return await self._run_on(query.type, work, (), inline_s=0)
 
     async def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
         """Yields every current, undeleted resource of a type, in id order, read in a thread in stretches of `CHUNK`."""

@@ -62,10 +62,10 @@ async def connection():
 def way(connection, *where: Clause, sort=LATEST, cursor: Cursor | None = None) -> list[str]:
     """Returns the steps of the page's statement, without those of tests on single rows."""
     query = Query(TYPE, where, sort)
-    source = plan_of(connection, query, 1).page
+    plan = plan_of(connection, query, 1)
     explained: list[str] = []
     connection.exec_trace = lambda _, sql, __: bool(explained.append(sql) or True)
-    search._rows(connection, query, source, cursor)
+    search._rows(connection, search._Asked(query, 1, Moment(1), plan, cursor, None, []))
     connection.exec_trace = None
     sql = explained[-1]
     rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (0,) * sql.count("?")).fetchall()
@@ -125,6 +125,6 @@ async def test_what_few_satisfy_is_found_first_and_sorted_afterwards(connection,
 async def test_a_count_of_keys_touches_no_resource(connection):
     explained: list[str] = []
     connection.exec_trace = lambda _, sql, __: bool(explained.append(sql) or True)
-    total = search._count(connection, plan_of(connection, Query(TYPE, (COMMON, RARE)), 1).all)
+    total = search._count(connection, plan_of(connection, Query(TYPE, (COMMON, RARE)), 1).all, None, None)
     connection.exec_trace = None
     assert (total, " res " in explained[-1]) == (3, False)
