@@ -65,7 +65,9 @@ async def dispatch(parts: Parts, request: FhirRequest) -> FhirResponse:
 
 def refusal(request: FhirRequest, error: FhirError) -> FhirResponse:
     """Turns an error into the response that tells it, with places in the text that the client sent."""
-    issues = located(error.issues, request.source) if request.source else error.issues
+    # A patch's findings are about the resource that it makes, which nobody sent
+    told_in_text = request.source and request.method != "PATCH"
+    issues = located(error.issues, request.source) if told_in_text else error.issues
     outcome = operation_outcome(issues, language_of(request.header("accept-language")))
     allow = next((str(i.params["valid"]) for i in error.issues if error.status == 405), None)
     return FhirResponse(error.status, encode(outcome), retry_after_s=error.retry_after_s, allow=allow)

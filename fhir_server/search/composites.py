@@ -18,9 +18,9 @@ from fhir_server.search.aliases import Alias, find_alias, renamed, without_alias
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import implied_systems
-from fhir_server.search.kinds import KINDS, labels, token
+from fhir_server.search.kinds import KINDS, token
 from fhir_server.search.query import AllOf, AnyOf, Clause, HasRange, KeyEnds, KeyIs, KeyStarts
-from fhir_server.search.rows import RangeRow, TextRow
+from fhir_server.search.rows import LABEL, RangeRow, TextRow
 from fhir_server.search.values import any_of, split
 from fhir_server.search.wild import PAIR, WILD
 
@@ -167,7 +167,7 @@ def filer(definitions: Definitions, support: ResourceSupport, parameter: SearchP
 def _refile(found: Filing, names: Sequence[str], filing: Filing) -> None:
     """Files what was found under the name of nothing under each of these names; labels of codes are left out."""
     for name in names:
-        filing.keys.update(name + key for key in found.keys if not key.startswith(labels.TEXT))
+        filing.keys.update(name + key for key in found.keys if not key.startswith(LABEL))
         filing.ranges.update({RangeRow(name + param, low, high, unit): None for param, low, high, unit in found.ranges})
         filing.texts.update({TextRow(name + row.param, row.normal, row.exact): None for row in found.texts})
 

@@ -97,6 +97,8 @@ _RELATIONS: Mapping[RangeOp, Callable[[_Span, _Span], bool]] = {
 def _unit_fits(row: RangeRow, wanted: str | None) -> bool:
     if wanted is None:
         return True
+    if wanted.startswith(SEPARATOR):
+        return row.unit.endswith(wanted)
     return row.unit.startswith(wanted) if wanted.endswith(SEPARATOR) else row.unit == wanted
 
 

@@ -85,7 +85,8 @@ class ContentHas:
 class RangeTest:
     """A range of `param` stands in relation `op` to `[low, high)`.
 
-    `unit` restricts quantities: None takes any unit; a text with SEPARATOR at its end is a prefix, else equality.
+    `unit` restricts quantities: None takes any unit; a text with SEPARATOR at its end
+    is a prefix, with SEPARATOR at its start a suffix, else equality.
     """
 
     param: str

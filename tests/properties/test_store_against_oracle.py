@@ -38,7 +38,7 @@ from tests.support.stores import NOW, STORES, TYPE, delete, key, later, paged, p
 
 CASES = 130
 IDS = ["1", "10", "9", "A", "a", "a-1", "a.1", "Z", "z", *(f"r{n}" for n in range(60))]
-PARAMS = ["code", "code2", "cod", "状态"]
+PARAMS = ["code", "code2", "cod", "状态", "code:text"]
 VALUES = [
     "a", "ab", "abc", "b", "A", f"a{SEPARATOR}s", f"b{SEPARATOR}s", f"{SEPARATOR}s", "王", "王小明", "=", "x=a",
     "%", "_", "'", '"', "\\", "", "\ud7ff", "a\ud7ff", "\ue000", "\U0010ffff", "a\U0010ffffb", "\U0001f600",
@@ -46,7 +46,15 @@ VALUES = [
 TEXTS = ["王小明", "小明", "wang", "wang xiaoming", "ang", "%", "_", "'", "", "王", "\U0010ffff"]
 REFERENCES = ["subject", "sub"]
 TYPES = [TYPE, ResourceType("Patient"), ResourceType("Device")]
-UNITS = ["", "mg", f"mg{SEPARATOR}ucum", f"mg{SEPARATOR}other", f"mgs{SEPARATOR}ucum"]
+UNITS = [
+    "",
+    "mg",
+    f"mg{SEPARATOR}ucum",
+    f"mg{SEPARATOR}other",
+    f"mgs{SEPARATOR}ucum",
+    f"mg{SEPARATOR}ucum{SEPARATOR}毫克",
+]
+WANTED_UNITS = [None, *UNITS, f"mg{SEPARATOR}", f"{SEPARATOR}ucum", f"{SEPARATOR}毫克"]
 POINTS = [OPEN_LOW, -5, 0, 1, 2, 3, 3.0, 2.5, 1e300, -0.1, 7, OPEN_HIGH]
 
 Some = random.Random
@@ -91,7 +99,7 @@ TESTS: list[Callable[[Some], Clause]] = [
     lambda rng: KeyEnds(rng.choice(PARAMS), rng.choice(VALUES)),
     lambda rng: TextContains(rng.choice(PARAMS), rng.choice(TEXTS)),
     lambda rng: TextIs(rng.choice(PARAMS), rng.choice(TEXTS)),
-    lambda rng: RangeTest(rng.choice(PARAMS), rng.choice(list(RangeOp)), *some_ends(rng), rng.choice([None, *UNITS])),
+    lambda rng: RangeTest(rng.choice(PARAMS), rng.choice(list(RangeOp)), *some_ends(rng), rng.choice(WANTED_UNITS)),
     lambda rng: HasRange(rng.choice(PARAMS)),
     lambda rng: IdIs(tuple(rng.sample(IDS, rng.randrange(4)))),
     some_updated,

@@ -78,6 +78,8 @@ def test_the_result_is_validated_and_nothing_of_a_bad_one_is_stored(stored):
     )
     answer = stored.send("PATCH", "Patient/p1", bad)
     assert (answer.status_code, keys_of(answer)) == (422, ["validation.primitive-format"])
+    (found,) = decode(answer.content)["issue"]
+    assert (found["expression"], "diagnostics" in found) == (["Patient.birthDate"], False)
     assert stored.get("Patient/p1").headers["etag"] == 'W/"1"'
 
 

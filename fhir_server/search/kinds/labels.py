@@ -13,11 +13,9 @@ from fhir_server.search.filing import Filing
 from fhir_server.search.han import has_han
 from fhir_server.search.normal import normalise
 from fhir_server.search.query import Clause, KeyStarts
-from fhir_server.search.rows import SEPARATOR
+from fhir_server.search.rows import LABEL, SEPARATOR
 from fhir_server.search.values import unescape
 from fhir_server.search.wild import WILD
-
-TEXT = ":text"
 
 
 def clause_of(code: str, part: str) -> Clause:
@@ -29,7 +27,7 @@ def clause_of(code: str, part: str) -> Clause:
     normal = normalise(unescape(part))
     if not normal:
         raise SearchValueInvalid.of("search.value-empty", code, name=code, value=part)
-    return KeyStarts(f"{code}{TEXT}", WILD + normal if has_han(normal) else normal)
+    return KeyStarts(f"{code}{LABEL}", WILD + normal if has_han(normal) else normal)
 
 
 def typed(code: str, system: str, type_code: str, value: str) -> tuple[str, str]:
@@ -45,7 +43,7 @@ def rows(code: str, value: JsonObject, type_name: str, filing: Filing) -> None:
     for text in _texts(value, type_name):
         normal = normalise(text) if isinstance(text, str) else ""
         if normal:
-            filing.keys.add(f"{code}{TEXT}={normal}")
+            filing.keys.add(f"{code}{LABEL}={normal}")
 
 
 def _texts(value: JsonObject, type_name: str) -> Iterator[Any]:
@@ -68,7 +66,7 @@ def _identifier_rows(code: str, identifier: JsonObject, filing: Filing) -> None:
     text = type_.get("text")
     normal = normalise(text) if isinstance(text, str) else ""
     if normal:
-        filing.keys.add(f"{code}{TEXT}={normal}")
+        filing.keys.add(f"{code}{LABEL}={normal}")
     for coding in _codings(type_) if isinstance(value, str) else ():
         if isinstance(coding.get("code"), str):
             filing.keys.add("=".join(typed(code, str(coding.get("system") or ""), coding["code"], str(value))))

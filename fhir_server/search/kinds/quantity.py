@@ -56,10 +56,11 @@ def _clause(code: str, part: str) -> Clause:
 
 
 def _wanted(system: str = "", code: str = "") -> tuple[str | None, ...]:
-    """Returns what `RangeTest.unit` may be; a text that ends in SEPARATOR is a prefix there."""
+    """Returns what `RangeTest.unit` may be: a prefix ends in SEPARATOR there, a suffix begins with it."""
     if not code:
         return (None,)
-    return (code + SEPARATOR + system,) if system else (code + SEPARATOR, code)
+    coded = code + SEPARATOR + system
+    return (coded, coded + SEPARATOR) if system else (code, code + SEPARATOR, SEPARATOR + code)
 
 
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
@@ -94,9 +95,9 @@ def _file(code: str, unit: JsonObject, span_on: Callable[[Scale], Span | None], 
     if span is None:
         return
     coded, written = _coded(unit), _written(unit)
-    filing.ranges[RangeRow(code, span.low, span.high, coded or written)] = None
     if coded and written and not coded.startswith(written + SEPARATOR):
-        filing.ranges[RangeRow(code, span.low, span.high, written)] = None
+        coded += SEPARATOR + written
+    filing.ranges[RangeRow(code, span.low, span.high, coded or written)] = None
     base = base_of(unit["code"]) if unit.get("system") == ucum.SYSTEM and isinstance(unit.get("code"), str) else None
     in_base = span_on(base.scale) if base else None
     if base and in_base:

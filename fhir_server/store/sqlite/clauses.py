@@ -29,6 +29,7 @@ from fhir_server.search.query import (
     TextIs,
     UpdatedTest,
 )
+from fhir_server.search.rows import LABEL
 from fhir_server.search.sphere import EARTH_METRES
 from fhir_server.search.wild import WILD, is_wild
 from fhir_server.store.sqlite.content import content_condition
@@ -159,6 +160,11 @@ def texts(values: Sequence[str]) -> Any:
     return apsw.carray(tuple(values))
 
 
+def is_label(test: KeyIs | KeyStarts | KeyEnds) -> bool:
+    """Tells whether a test asks for keys that are kept with the resource alone."""
+    return test.param.endswith(LABEL)
+
+
 def _wild_or(exact: Callable[[Any, Place], Sql]) -> Callable[[Any, Place], Sql]:
     def build(test: Any, at: Place) -> Sql:
         pattern = wild_key(test)
@@ -168,6 +174,8 @@ def _wild_or(exact: Callable[[Any, Place], Sql]) -> Callable[[Any, Place], Sql]:
 
 
 def _key_is(test: KeyIs, at: Place) -> Sql:
+    if is_label(test):
+        return _some_key(Sql("value = ?", (filed(test),)))
     return _keys_any((filed(test),), at)
 
 
@@ -176,6 +184,8 @@ def _some_key(holds: Sql) -> Sql:
 
 
 def _key_starts(test: KeyStarts, at: Place) -> Sql:
+    if is_label(test):
+        return _some_key(Sql("value >= ? AND value < ?", prefix_bounds(start(test))))
     return _starts_any([start(test)], at)
 
 
@@ -247,7 +257,7 @@ def parts_of(clause: AnyOf) -> tuple[list[str], list[str], list[Clause]]:
     starts: list[str] = []
     others: list[Clause] = []
     for part in clause.clauses:
-        if not isinstance(part, KeyIs | KeyStarts) or wild_key(part) is not None:
+        if not isinstance(part, KeyIs | KeyStarts) or wild_key(part) is not None or is_label(part):
             others.append(part)
         elif isinstance(part, KeyIs):
             keys.append(filed(part))

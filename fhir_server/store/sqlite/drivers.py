@@ -27,6 +27,7 @@ from fhir_server.search.wild import PAIR, WILD
 from fhir_server.store.sqlite.clauses import (
     Found,
     filed,
+    is_label,
     parts_of,
     rids_by_key,
     rids_by_pattern,
@@ -86,11 +87,15 @@ def _scan(test: Clause, code: int) -> Driver | None:
     if isinstance(test, TextContains | TextIs):
         return Driver(test, rids_by_row(test, code), scan=True)
     pattern = _pattern(test)
-    return None if pattern is None else Driver(test, rids_by_pattern(pattern, code), scan=True)
+    return None if pattern is None or _is_label(test) else Driver(test, rids_by_pattern(pattern, code), scan=True)
 
 
 def _pattern(test: Clause) -> str | None:
     return wild_key(test) if isinstance(test, KeyIs | KeyStarts | KeyEnds) else None
+
+
+def _is_label(test: Clause) -> bool:
+    return isinstance(test, KeyIs | KeyStarts | KeyEnds) and is_label(test)
 
 
 def _is_scan(pattern: str) -> bool:
@@ -123,6 +128,8 @@ def _size(connection: apsw.Connection, candidate: Driver, cap: int) -> int:
 
 
 def _driver(clause: Clause, code: int) -> Driver | None:
+    if _is_label(clause):
+        return None
     pattern = _pattern(clause)
     if pattern is not None:
         return None if _is_scan(pattern) else Driver(clause, rids_by_pattern(pattern, code))

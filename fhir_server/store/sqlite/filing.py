@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import apsw
 
-from fhir_server.search.rows import IndexEntries
+from fhir_server.search.rows import LABEL, IndexEntries
 from fhir_server.store.contract import StoredVersion
 from fhir_server.store.sqlite.filed import packed
 from fhir_server.store.sqlite.versions import microseconds
@@ -68,7 +68,8 @@ def file_anew(connection: apsw.Connection, changes: Sequence[Change]) -> None:
 _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
 _COPY_KEYS = (
     "INSERT INTO tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
-    " WHERE rid IN (SELECT value FROM carray(?)) ORDER BY 1, 2, 3 DESC, 4"
+    f" WHERE rid IN (SELECT value FROM carray(?)) AND NOT (key.value LIKE '%{LABEL}=%'"
+    f" AND substr(key.value, 1, instr(key.value, '=')) LIKE '%{LABEL}=') ORDER BY 1, 2, 3 DESC, 4"
 )
 """Files the keys of new resources from what `res` remembers of them: half the time of binding every key again."""
 
@@ -86,7 +87,11 @@ def _resource(change: Change) -> Row:
 
 
 def _keys(change: Change, filed: IndexEntries) -> set[Row]:
-    return {(change.code, key, filed.sort_date, change.rid) for key in filed.keys}
+    return {(change.code, key, filed.sort_date, change.rid) for key in filed.keys if not _is_label(key)}
+
+
+def _is_label(key: str) -> bool:
+    return f"{LABEL}=" in key and key.partition("=")[0].endswith(LABEL)
 
 
 def _ranges(change: Change, filed: IndexEntries) -> set[Row]:

@@ -54,6 +54,8 @@ def unit_condition(unit: str | None) -> tuple[Sql, ...]:
     """Returns the condition on the unit of a range, or nothing when any will do."""
     if unit is None:
         return ()
+    if unit.startswith(SEPARATOR):
+        return (Sql("substr(u, ?) = ?", (-len(unit), unit)),)
     if unit.endswith(SEPARATOR):
         return (Sql("(u >= ? AND u < ?)", (unit, unit[:-1] + chr(ord(SEPARATOR) + 1))),)
     return (Sql("u = ?", (unit,)),)

@@ -183,7 +183,7 @@ BELOW_5, ABOVE_5 = 5.0, 5.000000000000001
         ({"value": 5, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}, {(5.0, ABOVE_5, MG)}),
         (
             {"value": 5, "unit": "毫克", "system": "http://unitsofmeasure.org", "code": "mg"},
-            {(5.0, ABOVE_5, MG), (5.0, ABOVE_5, "毫克")},
+            {(5.0, ABOVE_5, f"{MG}{US}毫克")},
         ),
         ({"value": 5, "comparator": "<"}, {(-1e308, 5.0, "")}),
         ({"value": 5, "comparator": "<="}, {(-1e308, ABOVE_5, "")}),

@@ -106,7 +106,12 @@ def keys(type_: str, *pairs: tuple[str, str]) -> tuple[type[FhirError], list[tup
             "Observation",
             "value-quantity",
             "5|http://u|mg",
-            RangeTest("value-quantity", RangeOp.EQ, 4.5, 5.5, f"mg{US}http://u"),
+            AnyOf(
+                (
+                    RangeTest("value-quantity", RangeOp.EQ, 4.5, 5.5, f"mg{US}http://u"),
+                    RangeTest("value-quantity", RangeOp.EQ, 4.5, 5.5, f"mg{US}http://u{US}"),
+                )
+            ),
         ),
         (
             "Observation",
@@ -114,8 +119,9 @@ def keys(type_: str, *pairs: tuple[str, str]) -> tuple[type[FhirError], list[tup
             "ap5||mg",
             AnyOf(
                 (
-                    RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, f"mg{US}"),
                     RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, "mg"),
+                    RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, f"mg{US}"),
+                    RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, f"{US}mg"),
                 )
             ),
         ),
