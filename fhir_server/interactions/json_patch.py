@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from fhir_server.errors import BadStructure, Conflict, InvalidRequest, ResourceInvalid
+from fhir_server.errors import BadStructure, Conflict, InvalidRequest, Issue, ResourceInvalid
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject
 
@@ -71,9 +71,12 @@ def _operations(body: bytes) -> list[Any]:
     return found
 
 
-def _moved(issue: Any) -> Any:
+def _moved(issue: Issue) -> Issue:
     """Gives a finding the column that it has without the wrapping."""
-    return replace(issue, column=max(issue.column - len(_WRAPPED), 1)) if issue.line == 1 else issue
+    if issue.line != 1:
+        return issue
+    column = max(issue.column - len(_WRAPPED), 1)
+    return replace(issue, column=column, params={**issue.params, "column": column})
 
 
 def _step_of(place: str, raw: Any) -> Step:

@@ -181,10 +181,15 @@ def _token_keys(nodes: Sequence[tuple[Any, str]], system_of: Callable[[str], str
     return [token.key(code, system) for code, system in pairs]
 
 
-def _nodes(path: str, type_name: str, value: Any) -> list[tuple[Any, str]]:
-    return _expression(path, type_name).nodes(value)
+def _nodes(path: str, type_name: str, value: Any) -> Sequence[tuple[Any, str]]:
+    find, with_care = _finders(path, type_name)
+    try:
+        return [pair for pair in find(value, None) if pair is not None]
+    except fhirpath.MALFORMED:
+        return with_care(value)
 
 
 @lru_cache(256)
-def _expression(path: str, type_name: str) -> fhirpath.Expression:
-    return fhirpath.compile(path, type_name)
+def _finders(path: str, type_name: str) -> tuple[Callable[..., Any], Callable[..., list[tuple[Any, str]]]]:
+    expression = fhirpath.compile(path, type_name)
+    return expression.extractor(), expression.nodes
