@@ -18,6 +18,7 @@ FORMATS: Mapping[str, Format] = {
     "text/xml": "xml",
 }
 """Media types of FHIR content; the first two are FHIR's own."""
+_SENT_ONLY: Mapping[str, Format] = {"application/json-patch+json": "json"}
 MEDIA_TYPES: Mapping[Format, str] = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 
 _SHORT: Mapping[str, Format] = {"json": "json", "xml": "xml"}

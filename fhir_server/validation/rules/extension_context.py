@@ -1,6 +1,6 @@
 """Where an extension may stand, https://hl7.org/fhir/R4/defining-extensions.html#context."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -27,6 +27,9 @@ CORRECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
     f"{CORE}capabilitystatement-prohibited": (("element", "Element"),),
 }
 """Contexts that R4 published too narrow: its own definitions use these extensions elsewhere."""
+NEVER_ENTERED = frozenset({"Extension", "Reference", "Meta", "Narrative", *WHOLE})
+DEEPEST = 3
+"""Steps down which places are told at once, and types below which none are."""
 FREE = ("ElementDefinition.fixed", "ElementDefinition.pattern", "ElementDefinition.example.value")
 """Values of these are parts of other resources, and so are the extensions in them."""
 
@@ -57,9 +60,13 @@ def build_context(structure: StructureDefinition, owner: str, build: Build) -> C
     model = build.definitions.model
     if not contexts.terms and not contexts.elements.isdisjoint(_lineage(owner, model)):
         return None
+    paths: dict[str, tuple[tuple[str, ...], ...]] = {}
 
     def check(value: Any, scope: Scope) -> Findings | None:
-        if not contexts.terms and _stands_plainly(value, contexts, scope):
+        type_ = str(scope.resource.get("resourceType"))
+        if type_ not in paths and type_ in model.resources:
+            paths[type_] = tuple(path for element in contexts.elements for path in _paths_to(element, type_, model))
+        if not contexts.terms and _stands_plainly(value, contexts, paths.get(type_, ()), scope):
             return None
         holder = _holders(scope, model).get(id(value))
         return None if holder is None else _fault(value, holder, contexts, scope, model)
@@ -82,7 +89,7 @@ def _compiled(text: str, type_: str | None = None) -> Expression | None:
         return None
 
 
-def _stands_plainly(value: Any, contexts: Contexts, scope: Scope) -> bool:
+def _stands_plainly(value: Any, contexts: Contexts, paths: Sequence[Sequence[str]], scope: Scope) -> bool:
     """Tells at once of an extension in an extension of the resource itself, or at a plain path."""
     if contexts.extensions:
         for outer in _objects(scope.resource.get("extension")):
@@ -90,14 +97,29 @@ def _stands_plainly(value: Any, contexts: Contexts, scope: Scope) -> bool:
                 one is value for one in _objects(outer.get("extension"))
             ):
                 return True
-    return any(_stands_at(path, value, scope) for path in contexts.elements)
+    return any(_stands_at(path, value, scope) for path in paths)
 
 
-def _stands_at(path: str, value: Any, scope: Scope) -> bool:
-    """Tells at once of an extension at a plain path of the resource's own type, such as `Patient.gender`."""
-    type_, *steps = path.split(".")
-    if type_ != scope.resource.get("resourceType") or not steps:
-        return False
+def _paths_to(element: str, type_: str, model: TypeModel) -> list[tuple[str, ...]]:
+    """Returns the ways from a resource to an element: `HumanName.family` is at `name.family` and `contact.name.family`.
+
+    Only those of a few steps, which most extensions have.
+    """
+    owner, *steps = element.split(".")
+    if not steps:
+        return []
+    found: list[tuple[str, ...]] = []
+    level: list[tuple[str, tuple[str, ...]]] = [(type_, ())]
+    for _ in range(DEEPEST):
+        found += [(*way, *steps) for name, way in level if name == owner]
+        below = [(way, model.properties.get(name, {})) for name, way in level if name not in model.primitives]
+        level = [
+            (p.type, (*way, key)) for way, known in below for key, p in known.items() if p.type not in NEVER_ENTERED
+        ]
+    return found
+
+
+def _stands_at(steps: Sequence[str], value: Any, scope: Scope) -> bool:
     owners = [scope.resource]
     for step in steps:
         owners = [item for owner in owners for name in (step, f"_{step}") for item in _objects(owner.get(name))]
