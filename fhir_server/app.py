@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fhir_server.clock import Clock, IdSource, RandomIds, SystemClock
 from fhir_server.definitions.packages import load_definitions
 from fhir_server.interactions.context import OperationPlace, Parts, Rules, rule_set
+from fhir_server.interactions.policy import WritePolicy
 from fhir_server.operations.convert import convert
 from fhir_server.operations.diff import diff
 from fhir_server.operations.document import document
@@ -77,6 +78,15 @@ def open_store_of(url: str, *, bulk: bool = False, limit_ms: int = 30_000) -> St
     return open_store(path, bulk=bulk, limit_s=limit_ms / 1000)
 
 
+def _write_policy(settings: Settings) -> WritePolicy:
+    return WritePolicy(
+        referential_integrity=settings.referential_integrity == "on",
+        conditional_delete="multiple" if settings.conditional_delete == "multiple" else "single",
+        cascade_delete=settings.cascade_delete == "on",
+        most_deleted=settings.max_deleted,
+    )
+
+
 def build_parts(
     settings: Settings, *, store: Store | None = None, clock: Clock | None = None, ids: IdSource | None = None
 ) -> Parts:
@@ -100,5 +110,6 @@ def build_parts(
         ids=ids or RandomIds(),
         pages=PageTokens(secret),
         operations=OPERATIONS,
+        policy=_write_policy(settings),
     )
     return with_live_definitions(parts)

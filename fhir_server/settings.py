@@ -14,7 +14,13 @@ def _setting(default: Any, sentence: str) -> Any:
     return field(default=default, metadata={"sentence": sentence})
 
 
-VALIDATION = ("off", "report", "enforce")
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "validation": ("off", "report", "enforce"),
+    "referential_integrity": ("on", "off"),
+    "conditional_delete": ("single", "multiple"),
+    "cascade_delete": ("on", "off"),
+}
+"""Settings that know few words."""
 """What a write may do with invalid resources."""
 
 
@@ -45,6 +51,12 @@ class Settings:
     )
     search_limit_ms: int = _setting(30_000, "How long one search or other read of the store may take, in milliseconds.")
     max_entries: int = _setting(5000, "Most entries in a transaction or batch.")
+    referential_integrity: str = _setting("on", "Whether references must lead to a resource that is there: on or off.")
+    conditional_delete: str = _setting(
+        "single", "What a delete by criteria may do with several matches: single refuses, multiple deletes them."
+    )
+    cascade_delete: str = _setting("off", "Whether _cascade=delete also deletes what refers to a resource: on or off.")
+    max_deleted: int = _setting(1000, "Most resources that one request may delete.")
     page_secret: str = _setting(
         "", "Secret that signs page links; empty makes one at start, so links end with the process."
     )
@@ -65,10 +77,11 @@ class Settings:
         return tuple(Path(path.strip()) for path in self.packages.split(",") if path.strip())
 
     def __post_init__(self) -> None:
-        """A misspelt `enforce` must not mean less."""
-        if self.validation not in VALIDATION:
-            msg = f"validation={self.validation!r} is none of {', '.join(VALIDATION)}"
-            raise ValueError(msg)
+        """A misspelt `enforce` or `on` must not mean less."""
+        for name, words in WORDS.items():
+            if getattr(self, name) not in words:
+                msg = f"{name}={getattr(self, name)!r} is none of {', '.join(words)}"
+                raise ValueError(msg)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> "Settings":

@@ -19,6 +19,11 @@ from fhir_server.search.offered import references
 
 _STARTED = datetime.now(UTC).replace(microsecond=0)
 OPERATION_BASE = "http://hl7.org/fhir/OperationDefinition/"
+PARAMETER_BASE = "http://hl7.org/fhir/SearchParameter/"
+SEARCHING = (
+    "A string search with a Chinese character matches anywhere in the text (小明 finds 王小明); other values match its "
+    "start. phonetic takes full pinyin or initials. _text and _content take words, phrases in quotes, and OR."
+)
 
 
 async def capabilities(parts: Parts, request: FhirRequest) -> FhirResponse:
@@ -38,6 +43,7 @@ def _statement_bytes(parts: Parts, base: str) -> bytes:
 
 def _statement(parts: Parts, base: str) -> JsonObject:
     documentation = "Family-doctor contracts (家庭医生签约服务): residents, teams, contracts, follow-ups, referrals."
+    documentation = f"{documentation} {SEARCHING}"
     pointed_at = _pointed_at(parts)
     rest: JsonObject = {
         "mode": "server",
@@ -45,7 +51,7 @@ def _statement(parts: Parts, base: str) -> JsonObject:
         "resource": [
             _resource(parts, s, pointed_at.get(t, ())) for t, s in sorted(parts.definitions.resources.items())
         ],
-        "interaction": [{"code": code} for code in ("transaction", "batch", "history-system")],
+        "interaction": [{"code": code} for code in ("transaction", "batch", "history-system", "search-system")],
     }
     operations = [_operation(parts, "", name) for name, place in sorted(parts.operations.items()) if place.on_system]
     if operations:
@@ -80,7 +86,7 @@ def _resource(parts: Parts, support: ResourceSupport, pointed_at: Sequence[str])
         "referencePolicy": ["literal", "logical", *(["enforced"] if policy.referential_integrity else [])],
         "searchInclude": [f"{support.type}:{code}" for code in sorted(references(support))],
         "searchRevInclude": sorted(pointed_at),
-        "searchParam": [_parameter(p) for _, p in sorted(offered_parameters(support).items())],
+        "searchParam": [*(_parameter(p) for _, p in sorted(offered_parameters(support).items())), *_of_texts(support)],
         "supportedProfile": list(support.profiles),
         "operation": list(_operations(parts, support.type)),
     }
@@ -96,6 +102,12 @@ def _pointed_at(parts: Parts) -> dict[ResourceType, list[str]]:
             for target in parameter.targets or types:
                 found.setdefault(target, []).append(f"{source}:{code}")
     return found
+
+
+def _of_texts(support: ResourceSupport) -> Iterator[JsonObject]:
+    yield {"name": "_content", "definition": f"{PARAMETER_BASE}Resource-content", "type": "string"}
+    if support.type not in ("Bundle", "Binary", "Parameters"):
+        yield {"name": "_text", "definition": f"{PARAMETER_BASE}DomainResource-text", "type": "string"}
 
 
 def _parameter(parameter: SearchParameter) -> JsonObject:

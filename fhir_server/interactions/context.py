@@ -128,6 +128,7 @@ class Parts:
             default_count=settings.default_count,
             max_count=settings.max_count,
             lenient=lenient,
+            terminology=self.terminology,
         )
 
     def support(self, type_: str) -> ResourceSupport:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from fhir_server.errors import Issue, ResourceInvalid, has_errors, issue
 from fhir_server.fhir.dates import microseconds
+from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.references import rewrite_links
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.interactions.bundle_references import is_conditional, references_in, unresolved_in
@@ -145,5 +146,5 @@ async def _conditional_target(
 def _matches(this: Attempt, criteria: Criteria, key: Key, resource: JsonObject) -> bool:
     now = this.parts.clock.now()
     entries = this.parts.extractor.extract({**resource, "id": key.id}, now)
-    indexed = Indexed(key.id, microseconds(now), entries, key.type)
+    indexed = Indexed(key.id, microseconds(now), entries, key.type, encode(resource))
     return all(matches(clause, indexed) for clause in criteria.query.where)

@@ -50,11 +50,11 @@ def format_sent(content_type: str | None, *, is_search: bool) -> Format | Litera
     charset = parameters.get("charset", "").lower()
     if is_search and media == FORM:
         return "form"
-    if media and media not in FORMATS:
+    if media and media not in FORMATS and media not in _SENT_ONLY:
         raise UnsupportedMedia.of("rest.media-unsupported", "Content-Type", found=media)
     if charset not in _CHARSETS:
         raise UnsupportedMedia.of("rest.charset-unsupported", "Content-Type", found=charset)
-    return FORMATS.get(media, "json")
+    return FORMATS.get(media) or _SENT_ONLY.get(media, "json")
 
 
 def is_graphql(content_type: str | None) -> bool:
