@@ -4,6 +4,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 from urllib.parse import parse_qsl, unquote
 
 from fhir_server.errors import BadStructure, BadValue, Issue, TooCostly, issue
@@ -79,7 +80,7 @@ def read_entry(index: int, raw: JsonObject, base: str) -> tuple[Entry | None, li
     request = raw.get("request")
     method = request.get("method") if isinstance(request, dict) else None
     url = request.get("url") if isinstance(request, dict) else None
-    if not isinstance(request, dict) or not isinstance(method, str) or not isinstance(url, str):
+    if not isinstance(request, dict) or not isinstance(method, str) or not _names_something(url):
         return None, [issue("bundle.request-missing", f"{where}.request")]
     if method not in METHODS:
         valid = ", ".join(METHODS)
@@ -88,6 +89,10 @@ def read_entry(index: int, raw: JsonObject, base: str) -> tuple[Entry | None, li
     entry = Entry(index, method, path, query, raw.get("fullUrl"), raw.get("resource"), _headers_of(request))
     found = _shape_issues(entry, url)
     return (None, found) if found else (entry, [])
+
+
+def _names_something(url: object) -> TypeGuard[str]:
+    return isinstance(url, str) and url.strip(" /") != ""
 
 
 def split_url(url: str, base: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

@@ -24,7 +24,7 @@ def types_of(rest):
 
 
 def test_the_system_offers_bundles_and_its_history(rest):
-    assert [i["code"] for i in rest["interaction"]] == ["transaction", "batch", "history-system"]
+    assert [i["code"] for i in rest["interaction"]] == ["transaction", "batch", "history-system", "search-system"]
 
 
 def test_a_type_tells_what_is_conditional(rest):

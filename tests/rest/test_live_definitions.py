@@ -28,7 +28,7 @@ def started(server: RestServer, cold: Parts) -> RestServer:
 @pytest.fixture
 def live():
     running = RestServer()
-    yield started(running, running.parts)
+    yield started(running, running.cold)
     running.close()
 
 
@@ -36,7 +36,7 @@ def live():
 def restartable():
     """Returns a server that enforces nothing, and what starts it anew."""
     running = RestServer(validation="off")
-    cold = running.parts
+    cold = running.cold
     yield started(running, cold), lambda: started(running, cold)
     running.close()
 

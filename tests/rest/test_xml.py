@@ -96,7 +96,7 @@ def test_format_asks_for_json_whatever_accept_says(server):
         ("application/fhir+xml;q=0.1, */*", "json"),
         ("application/fhir+json;q=0.1, */*", "xml"),
         ("application/fhir+json;q=0, */*;q=0.1", "xml"),
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "xml"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "json"),
         ("text/turtle, application/json;q=0.2", "json"),
         ("application/fhir+xml; fhirVersion=4.0; charset=utf-8", "xml"),
         ("application/fhir+xml;q=abc, application/fhir+json;q=0.1", "json"),

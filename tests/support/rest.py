@@ -57,9 +57,8 @@ class RestServer:
         self.clock = FrozenClock()
         chosen = Settings(store="sqlite:///:memory:", **settings)
         store = open_store_of(chosen.store)
-        self.parts = with_live_definitions(
-            replace(_compiled(), settings=chosen, store=store, clock=self.clock, ids=CountedIds())
-        )
+        self.cold = replace(_compiled(), settings=chosen, store=store, clock=self.clock, ids=CountedIds())
+        self.parts = with_live_definitions(self.cold)
         transport = httpx.ASGITransport(app=web_application(self.parts))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://test/fhir")
 
