@@ -16,6 +16,7 @@ from fhir_server.errors import SearchValueInvalid
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.search.aliases import Alias, find_alias, renamed, without_aliases
 from fhir_server.search.context import SearchContext
+from fhir_server.search.entrance import entrance_keys
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import implied_systems
 from fhir_server.search.kinds import KINDS, token
@@ -182,14 +183,18 @@ def _token_keys(nodes: Sequence[tuple[Any, str]], system_of: Callable[[str], str
 
 
 def _nodes(path: str, type_name: str, value: Any) -> Sequence[tuple[Any, str]]:
-    find, with_care = _finders(path, type_name)
+    expression, find, entrance = _compiled(path, type_name)
+    if entrance is not None and type(value) is dict and entrance.isdisjoint(value):
+        return ()
     try:
         return [pair for pair in find(value, None) if pair is not None]
     except fhirpath.MALFORMED:
-        return with_care(value)
+        return expression.nodes(value)
 
 
 @lru_cache(256)
-def _finders(path: str, type_name: str) -> tuple[Callable[..., Any], Callable[..., list[tuple[Any, str]]]]:
+def _compiled(path: str, type_name: str) -> tuple[fhirpath.Expression, Callable[..., Any], frozenset[str] | None]:
+    """Returns a component's expression, its quick form, and the keys of which an element must have one."""
     expression = fhirpath.compile(path, type_name)
-    return expression.extractor(), expression.nodes
+    is_known = type_name in expression.model.properties
+    return expression, expression.extractor(), entrance_keys(expression, type_name) if is_known else None

@@ -66,7 +66,7 @@ def test_why_the_others_of_all_value_sets_cannot_be_listed():
 @pytest.mark.parametrize(
     ("url", "system", "right", "wrong"),
     [
-        (VS + "mimetypes", "urn:ietf:bcp:13", "application/fhir+json", "json"),
+        (VS + "mimetypes", "urn:ietf:bcp:13", "application/fhir+json", "jpeg"),
         (VS + "ucum-units", "http://unitsofmeasure.org", "mg/dL", "mg/dl/"),
         (VS + "all-languages", "urn:ietf:bcp:47", "zh-Hans-CN", "chinese"),
         (VS + "all-time-units", "http://unitsofmeasure.org", "wk", "kg"),

@@ -56,8 +56,8 @@ def test_a_folder_is_named_as_r4_names_the_type(tmp_path):
 def test_the_supported_types_are_those_of_the_domain():
     words = """Account AllergyIntolerance Appointment AuditEvent Basic CarePlan CareTeam ChargeItem CodeSystem Communication
         Composition ConceptMap Condition Consent Contract Coverage DetectedIssue Device DiagnosticReport DocumentReference
-        Encounter Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy Location
-        Measure MeasureReport Media MedicationRequest MedicationStatement Observation Organization
+        Encounter Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy List
+        Location Measure MeasureReport Media MedicationRequest MedicationStatement Observation Organization
         OrganizationAffiliation Patient PlanDefinition Practitioner PractitionerRole Procedure Provenance Questionnaire
         QuestionnaireResponse RelatedPerson Schedule SearchParameter ServiceRequest Slot StructureDefinition
         Subscription Task ValueSet"""
@@ -66,4 +66,4 @@ def test_the_supported_types_are_those_of_the_domain():
 
 def test_an_audit_record_cannot_be_altered():
     resources = load_definitions().resources
-    assert set(resources["Patient"].interactions) - set(resources["AuditEvent"].interactions) == {"update", "delete"}
+    assert set(resources["Patient"].interactions) - set(resources["AuditEvent"].interactions) == {"update", "patch", "delete"}

@@ -43,8 +43,8 @@ Context: EpisodeOfCare, CareTeam, HealthcareService
 Extension: Division
 Id: division
 Title: "行政区划"
-Description: "Administrative division of an address, by its 6, 9 or 12 digit code."
-Context: Address
+Description: "Administrative division of an address or household, by its 6, 9 or 12 digit code."
+Context: Address, Group
 * insert Value(Coding)
 * valueCoding from AdminDivisionVS (preferred)
 * valueCoding.code 1..1
