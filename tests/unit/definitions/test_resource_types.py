@@ -66,4 +66,8 @@ def test_the_supported_types_are_those_of_the_domain():
 
 def test_an_audit_record_cannot_be_altered():
     resources = load_definitions().resources
-    assert set(resources["Patient"].interactions) - set(resources["AuditEvent"].interactions) == {"update", "patch", "delete"}
+    assert set(resources["Patient"].interactions) - set(resources["AuditEvent"].interactions) == {
+        "update",
+        "patch",
+        "delete",
+    }
