@@ -3,8 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-FOLDERS = ("profiles", "mappings", "conformance")
-
 
 @cache
 def data_folder(name: str) -> Path:

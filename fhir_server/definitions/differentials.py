@@ -15,7 +15,6 @@ from fhir_server.fhir.shapes import JsonObject
 _R4 = "http://hl7.org/fhir/StructureDefinition/"
 _BY_URL = {"discriminator": [{"type": "value", "path": "url"}], "ordered": False, "rules": "open"}
 _BY_TYPE = {"discriminator": [{"type": "type", "path": "$this"}], "ordered": False, "rules": "open"}
-_BACKBONES = frozenset({"BackboneElement", "Element"})
 _DIFFERENTIAL = "StructureDefinition.differential"
 
 MAX_CHAIN = 20

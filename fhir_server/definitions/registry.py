@@ -13,7 +13,6 @@ from fhir_server.definitions.documentation import documented, read_documentation
 from fhir_server.definitions.findings import Findings
 from fhir_server.definitions.given import sound
 from fhir_server.definitions.library import Loaded
-from fhir_server.definitions.search_parameters import build_parameter, published
 from fhir_server.definitions.shapes import (
     Binding,
     Constraint,
@@ -179,13 +178,6 @@ class Definitions:
         """Returns the URLs of all ValueSet, CodeSystem, ConceptMap, SearchParameter or OperationDefinition, sorted."""
         own = {url for kind, url in self._library.by_url if kind == type_}
         return tuple(Canonical(url) for url in sorted(own.union(facts.urls(type_))))
-
-    def search_parameter(self, url: str) -> SearchParameter | None:
-        """Returns the parameter of a canonical URL on all its bases (a composite names its components so), or None."""
-        loaded = self._library.by_url.get(("SearchParameter", url.partition("|")[0]))
-        if loaded is not None:
-            return build_parameter(loaded.resource)
-        return published().get(Canonical(url.partition("|")[0]))
 
     def compartment(self, type_: str) -> Mapping[ResourceType, tuple[str, ...]]:
         """Returns which search parameters put each resource type into the compartment of `type_`."""

@@ -8,8 +8,6 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology.code_system import Concept
 from fhir_server.terminology.languages import fits
 
-DISPLAY_USE = "http://terminology.hl7.org/CodeSystem/designation-usage"
-
 
 class Named(NamedTuple):
     """What is known of the names of a code: its concept, and what the value set itself says of it."""

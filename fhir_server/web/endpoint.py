@@ -105,18 +105,10 @@ def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
     headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
     path = scope["path"][len(PREFIX) + 1 :]
     query_string = scope["query_string"]
-    query = tuple(parse_qsl(_text_of(query_string), keep_blank_values=True)) if query_string else ()
+    query = tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else ()
     base = parts.settings.base_url or f"{scope['scheme']}://{headers.get('host', 'localhost')}{PREFIX}"
     segments = tuple(path.split("/")) if path else ()
     return FhirRequest(scope["method"], segments, query, headers, b"", base)
-
-
-def _text_of(query_string: bytes) -> str:
-    """Reads a query string; Chinese that a client forgot to percent-encode is taken as UTF-8."""
-    try:
-        return query_string.decode("utf-8")
-    except UnicodeDecodeError:
-        return query_string.decode("latin-1")
 
 
 async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRequest:
