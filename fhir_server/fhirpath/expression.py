@@ -106,6 +106,10 @@ class Expression:
         except MALFORMED:
             return self._evaluated_test(focus, resource, root, now, resolve, member_of, conforms_to)
 
+    def predicate(self) -> Predicate:
+        """Returns the function behind `test`, for those who call it very often; it lets malformed input raise."""
+        return self._predicate or self._compiled_predicate()
+
     def nodes(self, resource: JsonObject, *, resolve: Resolve | None = None) -> list[tuple[Any, str]]:
         """Returns the results for a search index: each JSON value with its FHIR type, choices resolved.
 

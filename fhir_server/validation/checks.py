@@ -3,12 +3,12 @@
 See https://hl7.org/fhir/R4/validation.html.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fhir_server.validation.report import Findings, at, joined
 from fhir_server.validation.site import Check, Scope
-from fhir_server.validation.sure import Source, described
+from fhir_server.validation.sure import Source, described, has_quick_form
 
 
 class Part(NamedTuple):
@@ -37,6 +37,13 @@ def all_of(checks: Iterable[Check | None]) -> Check | None:
     return described(
         _both(*known) if len(known) == 2 else _all(known), lambda source, value: _each(source, value, known)
     )
+
+
+def quick_first(checks: Iterable[Check], quicken: Callable[[Check], Check]) -> list[Check]:
+    """Returns checks of which those with quick forms are one, to which `quicken` is applied; the others follow it."""
+    known = list(checks)
+    described_ones = all_of(check for check in known if has_quick_form(check))
+    return [*([quicken(described_ones)] if described_ones else []), *(c for c in known if not has_quick_form(c))]
 
 
 def _each(source: Source, value: str, checks: Iterable[Check]) -> None:
@@ -89,16 +96,26 @@ def on_object(parts: Iterable[Part | Required]) -> Check | None:
         return result if whole is None else joined(result, whole(value, scope))
 
     def emit(source: Source, value: str) -> None:
-        with source.block(f"if type({value}) is dict:"):
-            for part in keyed:
-                item = source.variable("x")
-                source.line(f"{item} = {value}.get({part.key!r})")
-                with source.block(f"if {item} is not None:"):
-                    source.check(part.check, item)
-            if whole is not None:
-                source.check(whole, value)
+        if source.known_keys(value) is None:
+            with source.block(f"if type({value}) is dict:"):
+                _emit_parts(source, value, keyed, whole)
+        else:
+            _emit_parts(source, value, keyed, whole)
 
     return described(check_object, emit)
+
+
+def _emit_parts(source: Source, value: str, parts: Iterable[Part], whole: Check | None) -> None:
+    known = source.known_keys(value)
+    for part in parts:
+        if known is not None and part.key not in known:
+            continue
+        item = source.variable("x")
+        source.line(f"{item} = {source.member(value, str(part.key))}")
+        with source.block(f"if {item} is not None:"):
+            source.check(part.check, item)
+    if whole is not None:
+        source.check(whole, value)
 
 
 def _by_key(parts: Sequence[Part]) -> Mapping[str, Check]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_server.definitions.registry import Element, StructureDefinition
-from fhir_server.validation.checks import Part, Required, all_of, each_of, on_object
+from fhir_server.validation.checks import Part, Required, all_of, each_of, on_object, quick_first
 from fhir_server.validation.facets import keys_of, own_constraints, own_element, value_checks
 from fhir_server.validation.report import Findings, at, found
 from fhir_server.validation.rules.binding import build_binding
@@ -41,7 +41,8 @@ def build_profile(structure: StructureDefinition, build: Build, quicken: Callabl
             tree.children.pop("url", None)  # the definition was found by it
         delta = Delta(label, structure.source, build)
         below = delta.children(tree, structure.type)
-        check = all_of([delta.itself(tree, structure.type), below and quicken(below)])
+        itself = delta.itself(tree, structure.type)
+        check = all_of(quick_first([*itself, *([below] if below else [])], quicken))
     return _of_type(structure, check or _nothing) if is_resource else check or _nothing
 
 
@@ -78,13 +79,14 @@ class Delta:
             allowed = build_resource_type(self._site(node, type_, base), self.build)
             inner = all_of([allowed, self._resource_children(node)])
             return inner and unsure(inner)
-        return all_of([self.itself(node, type_, base), self.children(node, type_, around)])
+        return all_of([*self.itself(node, type_, base), self.children(node, type_, around)])
 
-    def itself(self, node: Node, type_: str, base: Element | None = None) -> Check | None:
-        """Returns the check of one value as a whole, apart from what it is made of."""
+    def itself(self, node: Node, type_: str, base: Element | None = None) -> list[Check]:
+        """Returns the checks of one value as a whole, apart from what it is made of."""
         site = Site(node.element, type_, base, self.label, self.file)
         known = [*own_constraints(type_, self.build), *(base.constraints if base else ())]
-        return all_of([build_binding(site, self.build), *value_checks(site, known, self.build)])
+        binding = build_binding(site, self.build)
+        return [*([binding] if binding else []), *value_checks(site, known, self.build)]
 
     def children(self, node: Node, type_: str, around: Node | None = None) -> Check | None:
         """Returns the check of an object's elements, or None when the profile adds nothing."""
@@ -191,7 +193,7 @@ def _of_property(name: str, check: Check) -> Check:
 
     def emit(source: Source, owner: str) -> None:
         values = source.variable("x")
-        source.line(f"{values} = {owner}.get({name!r})")
+        source.line(f"{values} = {source.member(owner, name)}")
         source.check(check, values)
 
     return described(lambda owner, scope: check(owner.get(name), scope), emit)

@@ -1,12 +1,10 @@
 """R4's own types: what an object of a type may hold, https://hl7.org/fhir/R4/datatypes.html."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from fhir_server.definitions.registry import Element
 from fhir_server.validation.checks import all_of
 from fhir_server.validation.facets import key_of, own_constraints, value_checks
-from fhir_server.validation.report import Findings
 from fhir_server.validation.rules.binding import build_binding, build_code
 from fhir_server.validation.rules.bundle import check_bundle
 from fhir_server.validation.rules.contained import check_contained
@@ -18,7 +16,7 @@ from fhir_server.validation.rules.reference import build_reference_rules
 from fhir_server.validation.rules.resource import build_inner_resource
 from fhir_server.validation.rules.structure import Field, Needed, Shape, array_of, build_choice, build_object, or_null
 from fhir_server.validation.rules.types import ANY_RESOURCE
-from fhir_server.validation.site import Build, Check, Key, Scope, Site
+from fhir_server.validation.site import Build, Check, Key, Site
 from fhir_server.validation.sure import Source, as_is, described, unsure
 
 
@@ -77,33 +75,21 @@ def _value_check(type_: str, key: Key, site: Site, build: Build) -> Check:
         check = build_code(site, build)
         first = [check] if check else [CHECKS[key.type], build_binding(site, build)]
     elif key.type == "Extension":
-        first = [_extension(type_, key.name, build)]
+        is_modifier = key.name == "modifierExtension"
+        first = [build_extension(build.type_check("Extension"), build, owner=type_, is_modifier=is_modifier)]
     else:
         first = [build.type_check(site.type), build_binding(site, build)]
     known = own_constraints(key.type, build)
     return all_of([*first, *value_checks(site, known, build)]) or CHECKS["string"]
 
 
-def _extension(type_: str, name: str, build: Build) -> Check:
-    """Returns the check of an extension; quickly, its content and its definition are looked at one after the other."""
-    content = build.type_check("Extension")
-    is_modifier = name == "modifierExtension"
-    definition = build_extension(_nothing, build, owner=type_, is_modifier=is_modifier)
-
-    def emit(source: Source, value: str) -> None:
-        source.check(content, value)
-        source.check(definition, value)
-
-    return described(build_extension(content, build, owner=type_, is_modifier=is_modifier), emit)
-
-
-def _nothing(_value: Any, _scope: Scope) -> Findings | None:
-    return None
-
-
 def _ext_1(keys: frozenset[str]) -> Check:
     def emit(source: Source, value: str) -> None:
-        source.refuse_if(f"('extension' in {value}) != {source.constant(keys)}.isdisjoint({value})")
+        known = source.known_keys(value)
+        if known is None:
+            source.refuse_if(f"('extension' in {value}) != {source.constant(keys)}.isdisjoint({value})")
+        else:
+            source.refuse_if(str(("extension" in known) != keys.isdisjoint(known)))
 
     return described(build_ext_1(keys), emit)
 

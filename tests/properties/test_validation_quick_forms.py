@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fhir_server.definitions.packages import load_definitions
 from fhir_server.fhir import json_codec
-from fhir_server.validation import Validator
+from fhir_server.validation import Validator, sure
 from fhir_server.validation.compile import Compiler
 from fhir_server.validation.rules.resource import scope_of
 from fhir_server.validation.sure import sure_of
@@ -30,6 +30,14 @@ ODD = (
     {"system": "http://loinc.org", "code": "8480-6"},
 )  # fmt: skip
 """What takes the place of a value, or stands beside it."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forms_are_made_at_once():
+    """Every shape gets its own form when it is first met, so that these are what is compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sure, "OFTEN", 1)
+        yield
 
 
 @cache

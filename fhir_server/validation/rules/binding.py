@@ -146,7 +146,11 @@ def _plain(bound: Bound) -> Check:
             return check_code(value, scope) if is_listed else None
         return check_code(value, scope) or bound.wrong(value)
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        known = source.constant(members)
+        source.refuse_if(f"{value} not in {known} and {source.constant(check)}({value}, s) is not None")
+
+    return described(check, emit)
 
 
 def _coded(bound: Bound) -> Check:
@@ -166,9 +170,11 @@ def _coded(bound: Bound) -> Check:
         )
 
     def emit(source: Source, value: str) -> None:
-        is_member = f"(x.get('system'), x.get('code')) in {source.constant(codes)}"
-        listed = f"any([{is_member} for x in {value}.get('coding') or ({value},)])"
-        source.refuse_if(f"not {listed} and {source.constant(check)}({value}, s) is not None")
+        item = source.variable("o")
+        with source.block(f"for {item} in {value}.get('coding') or ({value},):"):
+            source.line(f"if ({item}.get('system'), {item}.get('code')) in {source.constant(codes)}: break")
+        with source.block("else:"):
+            source.refuse_if(f"{source.constant(check)}({value}, s) is not None")
 
     return described(check, emit)
 

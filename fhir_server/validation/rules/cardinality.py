@@ -32,9 +32,9 @@ def build_cardinality(
 def _counting(key: Key, least: int, most: int | None, check: Check) -> Emit:
     def emit(source: Source, owner: str) -> None:
         values = source.variable("x")
-        source.line(f"{values} = {owner}.get({key.name!r})")
+        source.line(f"{values} = {source.member(owner, key.name)}")
         within = f"{least} <= len({values})" + ("" if most is None else f" <= {most}")
-        no_extensions = f" and {key.sibling!r} not in {owner}" if key.sibling else ""
+        no_extensions = f" and {source.has_none_of(frozenset({key.sibling}), owner)}" if key.sibling else ""
         absent = "" if least else f" or {values} is None{no_extensions}"
         known = f"type({values}) is list and {within}{no_extensions}{absent}"
         source.refuse_if(f"not ({known}) and {source.constant(check)}({owner}, s) is not None")

@@ -10,10 +10,12 @@ from fhir_server.errors import Severity
 from fhir_server.validation.report import Finding, Findings, at, found, shown
 from fhir_server.validation.rules.known_systems import FRAGMENT, MISFORMED, UNKNOWN, Known, find_known
 from fhir_server.validation.rules.objects import objects
+from fhir_server.validation.rules.primitive import CHECKS
 from fhir_server.validation.rules.severity import by_policy
 from fhir_server.validation.site import Build, Check, Scope
-from fhir_server.validation.sure import Source, described
+from fhir_server.validation.sure import Settling, Source, described, settling
 
+PARTS = ("system", "code", "display")
 MOST_CODINGS = 4096
 """How many codings that are right a check remembers; when there are more it starts anew."""
 DRAFT = frozenset({UNKNOWN, FRAGMENT, MISFORMED})
@@ -39,17 +41,24 @@ def build_coding(build: Build) -> Check:
             return None
         known = look_up(system)
         result = _judged(known, code, display, scope) if known is not None else None
-        if result is None:
+        if result is None and _is_well_formed(system, code, display, scope):
             _remember(right, (system, code, display))
-        elif result[0].key in DRAFT and not scope.policy.strict:
-            return None
-        return result
+        return result if result is None or scope.policy.strict or result[0].key not in DRAFT else None
+
+    def is_right(source: Source, value: str) -> str:
+        parts = ", ".join(source.member(value, key) for key in PARTS)
+        is_null = "display" in (source.known_keys(value) or ()) and f"{source.member(value, 'display')} is None"
+        return f"({parts}) in {source.constant(right)}" + (f" and not ({is_null})" if is_null else "")
 
     def emit(source: Source, value: str) -> None:
-        is_right = f"({value}.get('system'), {value}.get('code'), {value}.get('display')) in {source.constant(right)}"
-        source.refuse_if(f"not ({is_right}) and {source.constant(check)}({value}, s) is not None")
+        source.refuse_if(f"not ({is_right(source, value)}) and {source.constant(check)}({value}, s) is not None")
 
-    return described(check, emit)
+    return settling(described(check, emit), Settling(frozenset(PARTS), is_right))
+
+
+def _is_well_formed(system: str, code: str, display: str | None, scope: Scope) -> bool:
+    is_shown = display is None or CHECKS["string"](display, scope) is None
+    return is_shown and CHECKS["uri"](system, scope) is CHECKS["code"](code, scope) is None
 
 
 def build_existence(build: Build) -> Check:
@@ -77,9 +86,12 @@ def build_existence(build: Build) -> Check:
         return [one for faults in each for one in faults] or None
 
     def emit(source: Source, value: str) -> None:
-        is_right = f"(x.get('system'), x.get('code')) in {source.constant(right)}"
-        listed = f"all([{is_right} for x in {value}.get('coding') or ({value},)])"
-        source.refuse_if(f"not {listed} and {source.constant(check)}({value}, s) is not None")
+        item = source.variable("o")
+        loop = f"for {item} in {value}.get('coding') or ({value},):"
+        doubt = f"if ({item}.get('system'), {item}.get('code')) not in {source.constant(right)}:"
+        with source.block(loop), source.block(doubt):
+            source.refuse_if(f"{source.constant(check)}({value}, s) is not None")
+            source.line("break")
 
     return described(check, emit)
 

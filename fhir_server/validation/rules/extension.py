@@ -1,6 +1,6 @@
 """Extensions: each is looked up by its URL and meets its definition, https://hl7.org/fhir/R4/extensibility.html."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fhir_server.definitions.registry import StructureDefinition
@@ -10,6 +10,7 @@ from fhir_server.validation.report import Finding, Findings, at, found, joined, 
 from fhir_server.validation.rules.extension_context import build_context
 from fhir_server.validation.rules.invariant import failed
 from fhir_server.validation.site import Build, Check, Scope
+from fhir_server.validation.sure import Source, Sure, by_shape, described, sure_of, sure_of_shape
 
 EXT_1 = "Must have either extensions or value[x], not both"
 EXT_1_ZH = "扩展必须有子扩展或 value[x] 之一,不能都有,也不能都没有"
@@ -21,24 +22,50 @@ def build_extension(check_content: Check, build: Build, *, owner: str, is_modifi
     `owner` is the type or backbone path that it stands in; an extension within another one may have a relative URL, which
     its parent defines. `is_modifier` tells a modifierExtension.
     """
-    is_nested = owner == "Extension"
-    known: dict[str, Check] = {}
-
-    def look_up(url: str) -> Check:
-        check = _definition_check(url, build, owner=owner, is_modifier=is_modifier)
-        if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
-            known[url] = check
-        return check
+    definition_of = _definitions(build, owner=owner, is_modifier=is_modifier)
 
     def check(value: Any, scope: Scope) -> Findings | None:
         result = check_content(value, scope)
-        url = value.get("url") if type(value) is dict else None
-        if type(url) is not str or (is_nested and ":" not in url):
-            return result
-        more = (known.get(url) or look_up(url))(value, scope)
+        definition = definition_of(value.get("url")) if type(value) is dict else None
+        more = None if definition is None else definition(value, scope)
         return result if more is None else joined(result, more)
 
-    return check
+    def make(shape: tuple[str, ...]) -> Sure | None:
+        url, *keys = shape
+        if ":" in url and build.definitions.structure(url) is None:
+            return None  # what clients invent must not fill the memory
+        whole = all_of([check_content, definition_of(url)])
+        return whole and sure_of_shape(whole, keys)
+
+    def general(value: Any, scope: Scope) -> bool:
+        definition = definition_of(value["url"])
+        return sure_of(check_content)(value, scope) and (definition is None or definition(value, scope) is None)
+
+    find, unseen = by_shape(lambda value: (value["url"], *value), general, make)
+
+    def emit(source: Source, value: str) -> None:
+        shape = f"({value}['url'], *{value})"
+        source.refuse_if(f"not {source.constant(find)}({shape}, {source.constant(unseen)})({value}, s)")
+
+    return described(check, emit)
+
+
+def _definitions(build: Build, *, owner: str, is_modifier: bool) -> Callable[[Any], Check | None]:
+    """Returns what finds the check of the definition that a URL names; None where the URL names none."""
+    is_nested = owner == "Extension"
+    known: dict[str, Check] = {}
+
+    def definition_of(url: Any) -> Check | None:
+        if type(url) is not str or (is_nested and ":" not in url):
+            return None
+        check = known.get(url)
+        if check is None:
+            check = _definition_check(url, build, owner=owner, is_modifier=is_modifier)
+            if build.definitions.structure(url) is not None:  # what clients invent must not fill the memory
+                known[url] = check
+        return check
+
+    return definition_of
 
 
 def _definition_check(url: str, build: Build, *, owner: str, is_modifier: bool) -> Check:

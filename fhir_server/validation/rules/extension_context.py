@@ -10,6 +10,7 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
 from fhir_server.validation.report import Findings, found, listing
+from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.rules.walk import WHOLE, Spot
 from fhir_server.validation.site import Build, Check, Scope
 
@@ -93,7 +94,7 @@ def _stands_plainly(value: Any, contexts: Contexts, paths: Sequence[Sequence[str
     """Tells at once of an extension in an extension of the resource itself, or at a plain path."""
     if contexts.extensions:
         for outer in _objects(scope.resource.get("extension")):
-            if outer.get("url") in contexts.extensions and any(
+            if text_of(outer, "url") in contexts.extensions and any(
                 one is value for one in _objects(outer.get("extension"))
             ):
                 return True
@@ -195,7 +196,7 @@ def _is_allowed(places: frozenset[str], holder: Spot, contexts: Contexts) -> boo
     if any(element.startswith(("http:", "https:", "urn:")) for element in contexts.elements):
         return True  # elements of a profile: whether the resource meets it is another question
     outer = holder if holder.type == "Extension" else holder.owner
-    url = outer.value.get("url") if outer and outer.type == "Extension" else None
+    url = text_of(outer.value, "url") if outer and outer.type == "Extension" else None
     return url in contexts.extensions or any(one.endswith(f"#{url}") for one in contexts.extensions)
 
 

@@ -55,7 +55,7 @@ def emit_match(source: Source, value: str, wanted: Any) -> None:
         source.refuse_if(f"type({value}) is not dict")
         for key, one in wanted.items():
             part = f"{value}_{len(source.lines)}"
-            source.line(f"{part} = {value}.get({key!r})")
+            source.line(f"{part} = {source.member(value, key)}")
             emit_match(source, part, one)
     elif isinstance(wanted, list) and all(map(_is_flat, wanted)):
         source.refuse_if(f"type({value}) is not list")

@@ -54,7 +54,11 @@ def _invariant(constraint: Constraint, site: Site, build: Build) -> Check:
 
 def _with(name: str, check: Check) -> Check:
     def emit(source: Source, value: str) -> None:
-        with source.block(f"if {name!r} in {value}:"):
+        known = source.known_keys(value)
+        if known is None:
+            with source.block(f"if {name!r} in {value}:"):
+                source.check(check, value)
+        elif name in known:
             source.check(check, value)
 
     return described(lambda value, scope: check(value, scope) if name in value else None, emit)
@@ -81,4 +85,8 @@ def _running(expression: Expression, fail: Any) -> Check:
             holds = False
         return None if holds else fail()
 
-    return described(check, lambda source, value: source.refuse_if(f"not {source.constant(test)}({value}, s[0], s[1])"))
+    def emit(source: Source, value: str) -> None:
+        predicate = source.constant(expression.predicate())
+        source.refuse_if(f"not {predicate}({value}, s[0], s[1], None, None, None, None)")
+
+    return described(check, emit)

@@ -173,20 +173,24 @@ CHECKS: Mapping[str, Check] = {
 """The check of every primitive type of R4."""
 
 
-def _quickly(pattern: str, name: str) -> None:
+def _quickly(pattern: str, name: str, **objects: Any) -> None:
     """Gives a check its quick form: a look that settles most values, then the check itself."""
     check = CHECKS[name]
 
     def emit(source: Source, value: str) -> None:
-        known = pattern.format(v=value, decimal=source.constant(Decimal))
+        known = pattern.format(v=value, **{name: source.constant(one) for name, one in objects.items()})
         source.refuse_if(f"not ({known}) and {source.constant(check)}({value}, s) is not None")
 
     described(check, emit)
 
 
 for _name in WORDS:
-    _quickly("type({v}) is str and {v}.split(None, 1) == [{v}]", _name)
-for _name in ("string", "markdown"):
-    _quickly("type({v}) is str and {v}.isprintable() and 0 < len({v}) < 1000 and not {v}.isspace()", _name)
+    _quickly("{v}.split(None, 1) == [{v}]", _name)
+for _name in ("string", "markdown"):  # a text compares with no other JSON value
+    _quickly("{v} > '!' and {v}.isprintable() and len({v}) < 1000", _name)
+for _name in PATTERNS:
+    _quickly("{matches}({v})", _name, matches=re.compile(rf"(?:{PATTERNS[_name]})\Z").match)
+for _name in DATED:
+    _quickly("{matches}({v}) and {v}[8:10] < '29'", _name, matches=re.compile(rf"(?:{DATED[_name]})\Z").match)
 _quickly("{v} is True or {v} is False", "boolean")
-_quickly("type({v}) is int or type({v}) is {decimal}", "decimal")
+_quickly("type({v}) is int or type({v}) is {decimal}", "decimal", decimal=Decimal)

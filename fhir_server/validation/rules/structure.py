@@ -1,13 +1,14 @@
 """Objects and arrays: known properties, no nulls, nothing empty, choices once, https://hl7.org/fhir/R4/json.html."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fhir_server.validation.checks import all_of, quick_first
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing
 from fhir_server.validation.rules.json_types import wrong_json
 from fhir_server.validation.site import Check, Scope
-from fhir_server.validation.sure import Source, described, described_apart
+from fhir_server.validation.sure import ALWAYS, NEVER, Source, described, described_apart, settling_of
 
 FEW = 5
 """Kinds of properties that are told apart one after the other; more are looked up."""
@@ -41,7 +42,7 @@ class Shape:
 
 def build_object(shape: Shape, quicken: Callable[[Check], Check]) -> Check:
     """Returns the check of an object: its properties, to which `quicken` is applied, then what concerns it as a whole."""
-    whole = _build_whole(shape)
+    whole = _build_whole(shape, quicken)
     fields = quicken(_build_fields(shape))
 
     def check(value: Any, scope: Scope) -> Findings | None:
@@ -74,7 +75,14 @@ def _build_fields(shape: Shape) -> Check:
 
 
 def _emit_fields(source: Source, value: str, shape: Shape) -> None:
-    """Writes a loop over the properties, with one branch for each kind of them and a table for many kinds."""
+    """Writes a loop over the properties, with one branch for each kind of them and a table for many kinds.
+
+    Where the properties are known, they are looked at one after the other.
+    """
+    known = source.known_keys(value)
+    if known is not None:
+        _emit_known(source, value, shape, known)
+        return
     source.refuse_if(f"type({value}) is not dict")
     key, item = source.variable("k"), source.variable("x")
     with source.block(f"for {key}, {item} in {value}.items():"):
@@ -87,6 +95,28 @@ def _emit_fields(source: Source, value: str, shape: Shape) -> None:
             source.lines.extend(lines)
         rest = [name for lines, names in kinds.items() if lines not in written for name in names]
         _emit_rest(source, key, item, {name: shape.fields[name].check for name in rest})
+
+
+def _emit_known(source: Source, value: str, shape: Shape, known: Collection[str]) -> None:
+    settled: set[str] = set()
+    for rule in shape.rules:
+        settling = settling_of(rule, known)
+        if settling is not None:
+            settled |= settling.keys
+            with source.block(f"if not ({settling.condition(source, value)}):"):
+                _emit_members(source, value, shape, settling.keys & set(known))
+                source.refuse_if(f"{source.constant(rule)}({value}, s) is not None")
+            source.settle(rule)
+    _emit_members(source, value, shape, [name for name in known if name not in settled])
+
+
+def _emit_members(source: Source, value: str, shape: Shape, names: Collection[str]) -> None:
+    for name in sorted(names):
+        field = shape.fields.get(name)
+        if field is None:
+            source.refuse_if(ALWAYS)
+        else:
+            source.check(field.check, source.member(value, name))
 
 
 def _written(kinds: Mapping[tuple[str, ...], list[str]]) -> Mapping[tuple[str, ...], list[str]]:
@@ -112,33 +142,35 @@ def _emit_rest(source: Source, key: str, item: str, checks: Mapping[str, Check])
         source.refuse_if(f"{sure} is None or not {sure}({item}, s)")
 
 
-def _build_whole(shape: Shape) -> Check:
+def _build_whole(shape: Shape, quicken: Callable[[Check], Check]) -> Check:
     """Returns the check of what concerns the object as a whole: elements that must be there, emptiness, rules."""
-    needed, rules, may_be_bare = tuple((n.keys, n.place) for n in shape.needed), tuple(shape.rules), shape.is_resource
+    presence = _build_presence(shape)
+    return all_of(quick_first([presence, *shape.rules], quicken)) or presence
 
-    def check_whole(value: Any, scope: Scope) -> Findings | None:
+
+def _build_presence(shape: Shape) -> Check:
+    needed, may_be_bare = tuple((n.keys, n.place) for n in shape.needed), shape.is_resource
+
+    def check_presence(value: Any, _: Scope) -> Findings | None:
         result: Findings | None = None
         for keys, place in needed:
             if keys.isdisjoint(value):
                 result = joined(result, found("validation.cardinality-min", element=place, min=1, found=0))
         if len(value) < 2 and not may_be_bare and (not value or "id" in value):
             result = joined(result, found("validation.empty-object"))
-        for rule in rules:
-            more = rule(value, scope)
-            if more is not None:
-                result = joined(result, more)
         return result
 
-    return described(check_whole, lambda source, value: _emit_whole(source, value, shape))
+    return described(check_presence, lambda source, value: _emit_presence(source, value, shape))
 
 
-def _emit_whole(source: Source, value: str, shape: Shape) -> None:
+def _emit_presence(source: Source, value: str, shape: Shape) -> None:
     for one in shape.needed:
         source.refuse_if(source.has_none_of(one.keys, value))
-    if not shape.is_resource:
+    known = source.known_keys(value)
+    if known is not None and not shape.is_resource:
+        source.refuse_if(str(len(known) < 2 and (not known or "id" in known)))
+    elif not shape.is_resource:
         source.refuse_if(f"len({value}) < 2 and (not {value} or 'id' in {value})")
-    for rule in shape.rules:
-        source.check(rule, value)
 
 
 def _unknown(key: str, shape: Shape) -> Finding:
@@ -177,9 +209,13 @@ def build_choice(name: str, keys: frozenset[str], others: int = 0) -> Check:
         return found("validation.choice-many", element=f"{name}[x]", found=listing(used)) if len(used) > 1 else None
 
     def emit(source: Source, value: str) -> None:
-        known = source.constant(keys)
-        many = f"len({value}) > {others + 1} and len({known}.intersection({value})) > 1"
-        source.refuse_if(f"{many} and {source.constant(check)}({value}, s) is not None")
+        present = source.known_keys(value)
+        if present is None:
+            many = f"len({value}) > {others + 1} and len({source.constant(keys)}.intersection({value})) > 1"
+        else:
+            many = str(len(keys.intersection(present)) > 1)
+        if many != NEVER:
+            source.refuse_if(f"{many} and {source.constant(check)}({value}, s) is not None")
 
     return described(check, emit)
 

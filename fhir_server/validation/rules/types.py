@@ -30,7 +30,7 @@ def build_allowed(keys: Iterable[Key], allowed: Sequence[str], place: str, profi
         return found("validation.choice-type", element=place, found=given, expected=listing(allowed), profile=profile)
 
     def emit(source: Source, owner: str) -> None:
-        source.refuse_if(f"not {source.constant(names)}.isdisjoint({owner})")
+        source.refuse_if(f"not ({source.has_none_of(names, owner)})")
 
     return described(check, emit)
 
