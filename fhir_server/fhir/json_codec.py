@@ -26,6 +26,10 @@ MAX_DEPTH = 100
 MAX_DIGITS = 1000
 """Longest decimal in characters, and its largest exponent. R4 asks for 18 digits; a longer one is an attack."""
 
+SHORT = 65_536
+"""Bytes up to which a text is laid out to see how deep it is."""
+
+_DEEP = b"\n" + b" " * MAX_DEPTH
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _SMALL = ("0.000000", "-0.000000")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -105,10 +109,19 @@ def decode(data: bytes) -> JsonObject:
         _refuse_malformed(text, str(error))
     if not isinstance(value, dict):
         _refuse(text, len(text) - len(text.lstrip()), "json.not-an-object", found=_name_of(value))
-    _check_depth(value, text)
+    if _may_be_deep(text):
+        _check_depth(value, text)
     if _may_have_duplicates(value, text):
         _refuse_duplicates(text)
     return value
+
+
+def _may_be_deep(text: bytes) -> bool:
+    """Tells whether there may be more than `MAX_DEPTH` levels: whether a line of the text, laid out, is indented so far.
+
+    A long text is not laid out: at a hostile depth it would become a thousand times as long.
+    """
+    return len(text) > SHORT or _DEEP in msgspec.json.format(text, indent=1)
 
 
 def _check_depth(value: JsonObject, text: bytes) -> None:
@@ -130,11 +143,15 @@ def _check_depth(value: JsonObject, text: bytes) -> None:
 
 
 def _may_have_duplicates(value: JsonObject, text: bytes) -> bool:
-    """Tells whether the text has another number of colons than what was read of it: a property that was lost had one.
+    """Tells whether what was read of a text is not all of it: written anew it is not the same without its spaces.
 
+    Where it is spelled differently, escapes for one, it has another number of colons: a property that was lost had one.
     Colons within strings count on both sides, unless they are written as escapes.
     """
-    return text.count(b":") != encode(value).count(b":") or b"\\u003" in text
+    written = encode(value)
+    if text == written or (b"\\" not in text and msgspec.json.format(text, indent=-1) == written):
+        return False
+    return text.count(b":") != written.count(b":") or b"\\u003" in text
 
 
 class _Duplicate(Exception):
