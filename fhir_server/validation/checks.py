@@ -96,26 +96,17 @@ def on_object(parts: Iterable[Part | Required]) -> Check | None:
         return result if whole is None else joined(result, whole(value, scope))
 
     def emit(source: Source, value: str) -> None:
-        if source.known_keys(value) is None:
-            with source.block(f"if type({value}) is dict:"):
-                _emit_parts(source, value, keyed, whole)
-        else:
-            _emit_parts(source, value, keyed, whole)
+        # Of what is no object the check has nothing to say: however a quick look at it ends, nothing is missed
+        known = source.known_keys(value)
+        for part in keyed if known is None else [part for part in keyed if part.key in known]:
+            item = source.variable("x")
+            source.line(f"{item} = {source.member(value, str(part.key))}")
+            with source.block(f"if {item} is not None:"):
+                source.check(part.check, item)
+        if whole is not None:
+            source.check(whole, value)
 
     return described(check_object, emit)
-
-
-def _emit_parts(source: Source, value: str, parts: Iterable[Part], whole: Check | None) -> None:
-    known = source.known_keys(value)
-    for part in parts:
-        if known is not None and part.key not in known:
-            continue
-        item = source.variable("x")
-        source.line(f"{item} = {source.member(value, str(part.key))}")
-        with source.block(f"if {item} is not None:"):
-            source.check(part.check, item)
-    if whole is not None:
-        source.check(whole, value)
 
 
 def _by_key(parts: Sequence[Part]) -> Mapping[str, Check]:
@@ -158,8 +149,7 @@ def each_of(check: Check) -> Check:
 
     def emit(source: Source, values: str) -> None:
         item = source.variable("y")
-        loop, present = f"for {item} in {values} if type({values}) is list else ():", f"if {item} is not None:"
-        with source.block(loop), source.block(present):
+        with source.block(f"for {item} in {values}:"):
             source.check(check, item)
 
     return described(look, emit)

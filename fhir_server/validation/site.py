@@ -19,8 +19,9 @@ class Scope(NamedTuple):
 
     `bundle` finds the resources of the Bundle around, by fullUrl and by `Type/id`; empty outside one. `depth` counts the
     recursive steps so far; `use_meta` says whether the profiles in `meta.profile` count. `resolve` finds what references
-    name outside the resource and its Bundle. `full_url` is that of the Bundle entry around, empty outside one. `memo` is
-    what rules have worked out during this run; one for the whole run, so that ids of objects are safe keys.
+    name outside the resource and its Bundle. `full_url` is that of the Bundle entry around, empty outside one, `near` what it
+    starts with, see `resolution.nearness`. `memo` is what rules have worked out during this run; one for the whole run, so
+    that ids of objects are safe keys.
     """
 
     resource: JsonObject
@@ -32,6 +33,7 @@ class Scope(NamedTuple):
     resolve: Resolve = nowhere
     full_url: str = ""
     memo: dict[Any, Any] = {}  # noqa: RUF012 - never written: `scope_of` gives every run its own
+    near: str = ""
 
 
 Check: TypeAlias = Callable[[Any, Scope], Findings | None]

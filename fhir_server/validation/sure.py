@@ -139,6 +139,8 @@ class Source:
 Emit: TypeAlias = Callable[[Source, str], None]
 """Writes the lines that return False unless the value in a variable is surely valid."""
 
+BUNDLE, POLICY = (f"s[{Scope._fields.index(name)}]" for name in ("bundle", "policy"))
+"""Python for parts of the scope: an index is three times as fast as a name."""
 NEVER, ALWAYS = "False", "True"
 """Conditions that are decided while the source is written."""
 _EMIT, _APART, _FORMS, _SURE, _SETTLING = "emit", "apart", "forms", "sure", "settling"

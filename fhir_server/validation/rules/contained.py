@@ -7,6 +7,7 @@ from typing import Any
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.report import Findings, at, found, joined
 from fhir_server.validation.rules.invariant import failed
+from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.site import Scope
 
 DOM_3 = (
@@ -56,7 +57,7 @@ def _linked(container: JsonObject, items: dict[int, JsonObject]) -> set[int]:
     while True:
         for index in linked:
             reached |= links[index]
-        more = {index for index, item in items.items() if item.get("id") in reached} - linked
+        more = {index for index, item in items.items() if text_of(item, "id") in reached} - linked
         if not more:
             return linked
         linked |= more

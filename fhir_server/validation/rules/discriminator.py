@@ -11,6 +11,7 @@ from typing import Any
 from fhir_server.validation.report import has_error
 from fhir_server.validation.rules.binding import pairs_in
 from fhir_server.validation.rules.fixed import build_matching, is_same
+from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.rules.path import Match, Steps, TextIs, build_some, parse_steps, type_at
 from fhir_server.validation.rules.resolution import target_type
 from fhir_server.validation.site import Build, Scope, is_profile
@@ -68,7 +69,7 @@ def _by_type(steps: Steps, place: Place) -> Match | None:
         return _by_target(steps[:-1], place)
     types = frozenset(type_.code for node in _nodes(steps, place) for type_ in node.element.types)
     if types & place.build.definitions.model.resources:
-        return place.some(steps, lambda one, _: isinstance(one, dict) and one.get("resourceType") in types)
+        return place.some(steps, lambda one, _: isinstance(one, dict) and text_of(one, "resourceType") in types)
     return _by_choice_type(steps, types, place) if steps and types else None
 
 

@@ -4,7 +4,7 @@ See https://hl7.org/fhir/R4/profiling.html#discriminator.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -22,14 +22,21 @@ Match: TypeAlias = Callable[[Any, Scope], bool]
 Spell: TypeAlias = Callable[[str, Source], str]
 """Python that is true where the value in a variable matches."""
 
-_SPELL = "spell"
-"""Attribute of a match that knows the Python that says the same."""
+_SPELL, _TEXTS = "spell", "texts"
+"""Attributes of a match that knows the Python that says the same, or that is no more than texts of properties."""
 
 
-def spelling(match: Match, spell: Spell) -> Match:
-    """Returns the match, now with the Python that says the same."""
+def spelling(match: Match, spell: Spell, texts: Mapping[str, str] | None = None) -> Match:
+    """Returns the match, now with the Python that says the same; `texts` are the properties that say all of it."""
     setattr(match, _SPELL, spell)
+    setattr(match, _TEXTS, texts)
     return match
+
+
+def texts_of(match: Match) -> Mapping[str, str] | None:
+    """Returns the texts that properties must have, where a match asks for no more, else None."""
+    known: Mapping[str, str] | None = getattr(match, _TEXTS, None)
+    return known
 
 
 def spelled(match: Match, value: str, source: Source) -> str:
@@ -130,7 +137,7 @@ def _member_is(key: str, text: str) -> Match:
         is_there = f"({item} := {value}.get({key!r})) == {text!r}"
         return f"type({value}) is dict and ({is_there} or type({item}) is list and {text!r} in {item})"
 
-    return spelling(match, spell)
+    return spelling(match, spell, {key: text})
 
 
 def _has_url(value: Any, url: str) -> bool:

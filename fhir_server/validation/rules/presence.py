@@ -60,4 +60,4 @@ def _wanted(definition: JsonObject, owner: str) -> Iterator[Wanted]:
 
 
 def _has_alternative(beside: JsonObject, wanted: Wanted) -> bool:
-    return any(one.get("url") in wanted.alternatives for _, one in objects(beside, "extension"))
+    return any(text_of(one, "url") in wanted.alternatives for _, one in objects(beside, "extension"))

@@ -19,7 +19,7 @@ from fhir_server.validation.rules.resolution import (
     target_type,
 )
 from fhir_server.validation.site import Check, Scope
-from fhir_server.validation.sure import Source, described
+from fhir_server.validation.sure import BUNDLE, POLICY, Source, described
 
 REF_1 = "SHALL have a contained resource if a local reference is provided"
 CONTENT = frozenset({"reference", "identifier", "display", "extension"})
@@ -46,12 +46,18 @@ def build_reference_rules(resources: frozenset[str]) -> Check:
         return result
 
     def emit(source: Source, value: str) -> None:
-        # Most references: outside a Bundle, not contained, and nobody asks for their targets.
-        alone = (
-            f"not s.bundle and s.policy.references is {source.constant(References.IGNORE)} and 'type' not in {value}"
-        )
-        text = f"{value}.get('reference', '#')"
-        source.refuse_if(f"not ({alone} and {text}[:1] != '#') and {source.constant(check)}({value}, s) is not None")
+        # Most references: to nothing in a Bundle, not contained, and nobody asks for their targets.
+        known = source.known_keys(value)
+        if known is not None and "reference" not in known and "type" not in known and not CONTENT.isdisjoint(known):
+            return  # an identifier or a name alone
+        text = source.variable("t")
+        looks = [
+            f"({text} := {source.member(value, 'reference')} or '#')[:1] != '#'",
+            f"(not {BUNDLE} or {source.constant(leaves_bundle)}({text}, s))",
+            f"{POLICY}.references is {source.constant(References.IGNORE)}",
+            source.has_none_of(frozenset({"type"}), value),
+        ]
+        source.refuse_if(f"not ({' and '.join(looks)}) and {source.constant(check)}({value}, s) is not None")
 
     return described(check, emit)
 

@@ -11,11 +11,19 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.policy import References
 from fhir_server.validation.report import Findings, found, has_error, joined, listing, shown
 from fhir_server.validation.rules.bundle import bundle_around
-from fhir_server.validation.rules.resolution import CORE, fetched, in_bundle, leaves_bundle, resolve, type_in_url
+from fhir_server.validation.rules.resolution import (
+    CORE,
+    fetched,
+    in_bundle,
+    leaves_bundle,
+    nearness,
+    resolve,
+    type_in_url,
+)
 from fhir_server.validation.rules.resource import check_resource, scope_of, scope_within
 from fhir_server.validation.rules.types import ANY_RESOURCE
 from fhir_server.validation.site import Build, Check, Scope, Site, deeper, is_profile
-from fhir_server.validation.sure import Source, described
+from fhir_server.validation.sure import BUNDLE, POLICY, Source, described
 
 CONTAINED, BUNDLED, REMOTE = "contained", "bundled", "remote"
 """Where a target lies; the first two are also aggregation modes."""
@@ -62,10 +70,10 @@ def build_reference(site: Site, build: Build) -> Check | None:
     def emit(source: Source, value: str) -> None:
         text = source.variable("r")
         looks = [
-            "not s.bundle",
-            f"type({text} := {value}.get('reference')) is str and {text}.count('/') == 1 and '?' not in {text}",
-            f"{text}.partition('/')[0] in {source.constant(targets.types)} and 'type' not in {value}",
-            *([f"s.policy.references is {source.constant(References.IGNORE)}"] if is_narrow else []),
+            f"({text} := {value}.get('reference') or '').count('/') == 1 and '?' not in {text} and 'type' not in {value}",
+            f"{text}.partition('/')[0] in {source.constant(targets.types)}",
+            f"(not {BUNDLE} or {source.constant(leaves_bundle)}({text}, s))",
+            *([f"{POLICY}.references is {source.constant(References.IGNORE)}"] if is_narrow else []),
         ]
         source.refuse_if(f"not ({' and '.join(looks)}) and {source.constant(check)}({value}, s) is not None")
 
@@ -206,4 +214,4 @@ def _scope_of(place: str, target: JsonObject, scope: Scope) -> Scope:
         return alone._replace(depth=deeper(scope).depth, memo=scope.memo)
     around = bundle_around(scope)
     full_url = around.url_of.get(id(target), "") if around else ""
-    return deeper(scope)._replace(resource=target, root=target, full_url=full_url)
+    return deeper(scope)._replace(resource=target, root=target, full_url=full_url, near=nearness(full_url))

@@ -60,19 +60,24 @@ def in_bundle(text: str, scope: Scope) -> JsonObject | None:
 
 
 def leaves_bundle(text: str, scope: Scope) -> bool:
-    """Tells at once of `Type/id` in an entry with a RESTful fullUrl that no entry of the Bundle has that URL."""
-    full_url = scope.full_url
-    if full_url[:4] != "http" or text.count("/") != 1 or ":" in text:
+    """Tells at once of `Type/id` in an entry with a fullUrl that no entry of the Bundle has the URL that it stands for."""
+    if not scope.near or text.count("/") != 1 or ":" in text or "?" in text:
         return False
-    return f"{full_url.rsplit('/', 2)[0]}/{text}" not in scope.bundle
+    return scope.near + (text.partition("/")[2] if scope.near[-1] == ":" else text) not in scope.bundle
 
 
 def absolute_in(text: str, full_url: str) -> str:
     """Returns the URL that a relative reference stands for in the entry with this fullUrl; itself without one."""
+    near = nearness(full_url)
+    return near + (text.partition("/")[2] if near[-1:] == ":" else text)
+
+
+def nearness(full_url: str) -> str:
+    """Returns what stands before `Type/id` in the fullUrls of a server, or before the id in those that are URNs."""
     if full_url.startswith("urn:"):
-        return full_url.rpartition(":")[0] + ":" + text.partition("/")[2]
+        return full_url.rpartition(":")[0] + ":"
     base = full_url.rsplit("/", 2)[0] if full_url else ""
-    return f"{base}/{text}" if base else text
+    return f"{base}/" if base else ""
 
 
 def contained_by_id(root: Mapping[str, Any], id_: str) -> JsonObject | None:

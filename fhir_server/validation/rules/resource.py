@@ -8,6 +8,7 @@ from fhir_server.validation.policy import SERVER, Policy, Resolve, nowhere
 from fhir_server.validation.report import Findings, at, found, joined, shown, warned
 from fhir_server.validation.rules.bundle import contents_of
 from fhir_server.validation.rules.json_types import wrong_json
+from fhir_server.validation.rules.resolution import nearness
 from fhir_server.validation.site import Build, Check, Scope, deeper
 
 _NO_BUNDLE: Mapping[str, JsonObject] = {}
@@ -35,7 +36,7 @@ def scope_within(scope: Scope, resource: JsonObject, *, is_contained: bool) -> S
     full_url = around.url_of.get(id(resource), "") if around else scope.full_url
     contents = contents_of(resource, scope.memo)
     bundle = contents.by_url if contents else scope.bundle
-    return Scope(resource, root, bundle, inner.depth, *scope[4:7], full_url, scope.memo)
+    return Scope(resource, root, bundle, inner.depth, *scope[4:7], full_url, scope.memo, nearness(full_url))
 
 
 def resource_type_fault(resource: JsonObject, known: frozenset[str]) -> Findings | None:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 from fhir_server.definitions.registry import Slicing
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing, warned
 from fhir_server.validation.rules.discriminator import Place, build_match
-from fhir_server.validation.rules.path import Match, spelled, spelling
+from fhir_server.validation.rules.objects import text_of
+from fhir_server.validation.rules.path import Match, spelled, spelling, texts_of
 from fhir_server.validation.site import Build, Check, Scope, Site
 from fhir_server.validation.sure import Emit, Source, refuse
 from fhir_server.validation.tree import Node
@@ -87,7 +88,7 @@ def _urls(node: Node, plan: Plan) -> frozenset[str]:
 def _match(node: Node, plan: Plan) -> Match | None:
     discriminators, urls = plan.slicing.discriminators, _urls(node, plan)
     if urls:
-        return lambda value, _: type(value) is dict and value.get("url") in urls
+        return lambda value, _: type(value) is dict and text_of(value, "url") in urls
     place = Place(node, plan.site.type, plan.build)
     matches = [build_match(kind, path, place) for kind, path in discriminators]
     known = [match for match in matches if match is not None]
@@ -102,7 +103,9 @@ def _all_of(matches: Sequence[Match]) -> Match:
 
     if len(matches) == 2:
         one, other = matches
-        return spelling(lambda value, scope: one(value, scope) and other(value, scope), spell)
+        both = texts_of(one), texts_of(other)
+        texts = {**both[0], **both[1]} if both[0] and both[1] and both[0].keys().isdisjoint(both[1]) else None
+        return spelling(lambda value, scope: one(value, scope) and other(value, scope), spell, texts)
     return spelling(lambda value, scope: all(match(value, scope) for match in matches), spell)
 
 
@@ -138,8 +141,9 @@ def _emit(source: Source, items: str, slices: Sequence[Slice], is_closed: bool) 
     for number in limited:
         source.line(f"{count}_{number} = 0")
     with source.block(f"for {item} in {items}:"):
+        parts = _emit_parts(source, item, slices)
         for number, one in enumerate(slices):
-            with source.block(f"{'elif' if number else 'if'} {_belongs(one, item, source)}:"):
+            with source.block(f"{'elif' if number else 'if'} {_belongs(one, item, parts, source)}:"):
                 if number in limited:
                     source.line(f"{count}_{number} += 1")
                 if one.check is not None:
@@ -148,13 +152,32 @@ def _emit(source: Source, items: str, slices: Sequence[Slice], is_closed: bool) 
             source.line("else: return False")
     for number in limited:
         most = slices[number].most
-        above = "" if most is None else f" or {count}_{number} > {most}"
-        source.refuse_if(f"{count}_{number} < {slices[number].least}{above}")
+        least = slices[number].least
+        bounds = [f"{count}_{number} < {least}"] if least else []
+        bounds += [] if most is None else [f"{count}_{number} > {most}"]
+        source.refuse_if(" or ".join(bounds))
 
 
-def _belongs(one: Slice, item: str, source: Source) -> str:
-    if one.urls:
-        return f"type({item}) is dict and {item}.get('url') in {tuple(sorted(one.urls))!r}"
+def _emit_parts(source: Source, item: str, slices: Sequence[Slice]) -> Mapping[str, str]:
+    """Writes that the properties of an item that tell all slices apart become variables, whose names it returns.
+
+    They are texts. Where one is an array, which R4 forbids, the checks themselves have to say what belongs to what.
+    """
+    told = [{"url": ""} if one.urls else texts_of(one.match) or {} for one in slices]
+    if not all(told):
+        return {}
+    names = {key: source.variable(f"m{number}_") for number, key in enumerate(sorted({k for one in told for k in one}))}
+    for key, name in names.items():
+        source.line(f"{name} = {item}.get({key!r})")
+        source.refuse_if(f"type({name}) is list")
+    return names
+
+
+def _belongs(one: Slice, item: str, parts: Mapping[str, str], source: Source) -> str:
+    if parts and one.urls:
+        return " or ".join(f"{parts['url']} == {url!r}" for url in sorted(one.urls))
+    if parts:
+        return " and ".join(f"{parts[key]} == {text!r}" for key, text in (texts_of(one.match) or {}).items())
     return spelled(one.match, item, source)
 
 

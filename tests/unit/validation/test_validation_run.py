@@ -254,3 +254,13 @@ def test_a_mistake_in_a_package_is_found_at_start(validator_of, profile, element
 
 def test_every_type_of_r4_compiles(r4):
     r4.compile_all(r4._known)
+
+
+def test_what_is_prepared_is_compiled_and_counts_as_met(validator_of, profile):
+    validator = validator_of(profile("Basic", {"id": "Basic.code", "min": 1}))
+    validator.prepare({"Basic"})
+    built = {"Basic", "http://jtys.test/StructureDefinition/p"}
+    assert (validator.met, built - validator._compiler._types.keys() - validator._compiler._profiles.keys()) == (
+        {"Basic"},
+        set(),
+    )
