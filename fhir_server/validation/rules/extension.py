@@ -101,7 +101,15 @@ def _parts_check(structure: StructureDefinition) -> Check | None:
                 result = joined(result, at(fault, index, "extension"))
         return result
 
-    return check
+    def emit(source: Source, value: str) -> None:
+        known = source.known_keys(value)
+        if known is not None and "extension" not in known:
+            return
+        part = source.variable("y")
+        with source.block(f"for {part} in {source.member(value, 'extension')} or ():"):
+            source.refuse_if(f"{part}['url'] not in {source.constant(names)} and ':' not in {part}['url']")
+
+    return described(check, emit)
 
 
 def build_ext_1(keys: Iterable[str]) -> Check:

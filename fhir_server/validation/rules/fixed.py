@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.validation.report import Findings, found, shown
 from fhir_server.validation.site import Build, Check, Scope, Site
@@ -93,12 +93,12 @@ def build_length(site: Site, _: Build) -> Check | None:
 
 def build_least(site: Site, _: Build) -> Check | None:
     """Returns the check that a value is at least `minValue[x]`."""
-    return _limit(site, site.element.min_value, "validation.min-value", lambda order: order >= 0)
+    return _limit(site, site.element.min_value, "validation.min-value", _Side(">=", lambda order: order >= 0))
 
 
 def build_most(site: Site, _: Build) -> Check | None:
     """Returns the check that a value is at most `maxValue[x]`."""
-    return _limit(site, site.element.max_value, "validation.max-value", lambda order: order <= 0)
+    return _limit(site, site.element.max_value, "validation.max-value", _Side("<=", lambda order: order <= 0))
 
 
 def of_type(value: tuple[str, Any] | None, type_: str) -> Any:
@@ -108,18 +108,29 @@ def of_type(value: tuple[str, Any] | None, type_: str) -> Any:
     return value[1]
 
 
-def _limit(site: Site, value: tuple[str, Any] | None, key: str, accepts: Callable[[int], bool]) -> Check | None:
+class _Side(NamedTuple):
+    """Which side of a limit is right: as an operator, and as a test of the order."""
+
+    operator: str
+    accepts: Callable[[int], bool]
+
+
+def _limit(site: Site, value: tuple[str, Any] | None, key: str, side: _Side) -> Check | None:
     limit = of_type(value, site.type)
     if limit is None:
         return None
 
     def check(item: Any, _: Scope) -> Findings | None:
         order = ordered(item, limit)
-        if order is None or accepts(order):
+        if order is None or side.accepts(order):
             return None
         return found(key, limit=shown(limit), found=shown(item), profile=site.profile)
 
-    return check
+    def emit(source: Source, item: str) -> None:
+        known = f"{item} {side.operator} {source.constant(limit)}"  # a number compares with no other JSON value
+        source.refuse_if(f"not ({known}) and {source.constant(check)}({item}, s) is not None")
+
+    return described(check, emit) if _is_number(limit) else check
 
 
 def ordered(value: Any, limit: Any) -> int | None:

@@ -192,5 +192,7 @@ for _name in PATTERNS:
     _quickly("{matches}({v})", _name, matches=re.compile(rf"(?:{PATTERNS[_name]})\Z").match)
 for _name in DATED:
     _quickly("{matches}({v}) and {v}[8:10] < '29'", _name, matches=re.compile(rf"(?:{DATED[_name]})\Z").match)
+for _name, (_least, _most) in INTEGERS.items():
+    _quickly(f"type({{v}}) is int and {_least} <= {{v}} <= {_most}", _name)
 _quickly("{v} is True or {v} is False", "boolean")
 _quickly("type({v}) is int or type({v}) is {decimal}", "decimal", decimal=Decimal)
