@@ -61,6 +61,9 @@ def validate(
     lang: Annotated[Tongue | None, typer.Option(help="Language of findings. [default: LC_ALL, LANG]")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not name resources without findings.")] = False,
     package: Packages = None,
+    strict: Annotated[
+        bool, typer.Option("--strict/--lenient", help="Errors as the official validator's, or only those of a write.")
+    ] = True,
 ) -> None:
     """Validate resources against R4 and their profiles.
 
@@ -73,7 +76,7 @@ def validate(
     paths = _paths(files)
     settings = Settings.from_environment(packages=setting_of(package))
     packages = tuple(settings.package_paths)
-    rules = Rules(tuple(profile or ()), settings.canonical_base, Severity(severity.value), packages)
+    rules = Rules(tuple(profile or ()), settings.canonical_base, Severity(severity.value), packages, is_strict=strict)
     _check_profiles(rules)
     size = sum(p.stat().st_size for p in paths if str(p) != "-")
     workers = jobs or len(os.sched_getaffinity(0))

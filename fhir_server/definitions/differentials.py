@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fhir_server.definitions.merging import merged, with_extension, with_invariants
-from fhir_server.definitions.outline import Outline, SnapshotError, moved
+from fhir_server.definitions.outline import Outline, SnapshotError, UnknownElement, moved
 from fhir_server.definitions.places import with_ids
+from fhir_server.definitions.snapshots import profiles_of
 from fhir_server.fhir.shapes import JsonObject
 
 _R4 = "http://hl7.org/fhir/StructureDefinition/"
@@ -21,14 +22,20 @@ MAX_CHAIN = 20
 """Most profiles that stand on or within one another while a snapshot is made."""
 
 
+def _never(_definition: JsonObject, _error: UnknownElement) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshots:
     """Snapshots by canonical URL: those that definitions bring along, and generated ones, each made once.
 
-    `find` returns the StructureDefinition of a URL as JSON, or None.
+    `find` returns the StructureDefinition of a URL as JSON, or None. `skips` is told of every element of a definition's
+    differential that its base does not have, and answers whether to go on without that element.
     """
 
     find: Callable[[str], JsonObject | None]
+    skips: Callable[[JsonObject, UnknownElement], bool] = _never
     _made: dict[str, Sequence[JsonObject]] = field(default_factory=dict)
     _in_work: dict[str, None] = field(default_factory=dict)
 
@@ -89,9 +96,14 @@ class _Generation:
     def run(self) -> Sequence[JsonObject]:
         """Returns the elements of the snapshot."""
         for change in with_ids(self.resource.get("differential", {}).get("element", ())):
-            position = self._locate(change["id"], change)
-            element = self._as_profiled(self.outline.elements[position], change)
-            self.outline.elements[position] = merged(element, change, self.resource["url"])
+            try:
+                position = self._locate(change["id"], change)
+            except UnknownElement as error:
+                if not self.snapshots.skips(self.resource, error):
+                    raise
+            else:
+                element = self._as_profiled(self.outline.elements[position], change)
+                self.outline.elements[position] = merged(element, change, self.resource["url"])
         return self.outline.elements
 
     def _as_profiled(self, element: JsonObject, change: JsonObject) -> JsonObject:
@@ -204,13 +216,15 @@ class _Generation:
 
     def _profiled(self, types: Sequence[JsonObject]) -> Sequence[JsonObject]:
         """Returns the snapshot of the one profile on the one type; nothing when it is not known or has none itself."""
-        profiles: Sequence[str] = types[0].get("profile", []) if len(types) == 1 else []
+        profiles = profiles_of(types[0]) if len(types) == 1 else []
         if len(profiles) != 1:
             return ()
+        url, is_part, id_ = profiles[0].partition("|")[0].partition("#")
         try:
-            return self.snapshots.of_url(profiles[0])
+            found = self.snapshots.of_url(url)
         except SnapshotError:
             return ()
+        return _part(found, id_) if is_part else found
 
 
 def _renamed(elements: Sequence[JsonObject], type_: str) -> Sequence[JsonObject]:
@@ -219,8 +233,8 @@ def _renamed(elements: Sequence[JsonObject], type_: str) -> Sequence[JsonObject]
     return elements if root["id"] == type_ else moved(elements, root, {"id": type_, "path": type_})
 
 
-def _unknown(id_: str, reason: str) -> SnapshotError:
-    return SnapshotError(f"{_DIFFERENTIAL}.element ({id_})", f"the base has no such element; {reason}")
+def _unknown(id_: str, reason: str) -> UnknownElement:
+    return UnknownElement(f"{_DIFFERENTIAL}.element ({id_})", f"the base has no such element; {reason}")
 
 
 def _of_types(element: JsonObject, types: Sequence[JsonObject]) -> JsonObject:

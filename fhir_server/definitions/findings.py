@@ -27,6 +27,13 @@ class Findings:
         """Files something that stops nothing and that the operator should know: it goes on without that."""
         self.issues.append(issue(key, path, severity=Severity.WARNING, file=file, place=path, **params))
 
+    def note_once(self, key: str, file: str, path: str, **params: Any) -> None:
+        """Files a note unless the very same stands there already: what is built anew is found wrong anew."""
+        told = len(self.issues)
+        self.note(key, file, path, **params)
+        if self.issues[-1] in self.issues[:told]:
+            self.issues.pop()
+
     def stop_if_any(self) -> None:
         """Ends the loading when anything is wrong; notes stop nothing.
 

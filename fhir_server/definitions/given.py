@@ -4,6 +4,7 @@ See https://hl7.org/fhir/R4/conformance-module.html.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fhir_server.definitions.findings import Findings
@@ -11,12 +12,17 @@ from fhir_server.definitions.library import DEFINING, Loaded
 from fhir_server.fhir.shapes import JsonObject
 
 
-def sound(resources: Sequence[JsonObject], source: str, findings: Findings) -> tuple[Loaded, ...]:
+def sound(
+    resources: Sequence[JsonObject], source: str, findings: Findings, *, is_packaged: bool = False
+) -> tuple[Loaded, ...]:
     """Returns those that have what their type needs to be found and read; what the others lack becomes a finding.
 
-    `source` names the place they come from, for messages; each is told by its `Type/id` behind it.
+    `source` names the place they come from, for messages; each is told by its `Type/id` behind it. `is_packaged` takes
+    them as a package of others.
     """
-    return tuple(one for resource in resources for one in _sound(resource, source, findings))
+    return tuple(
+        replace(one, is_packaged=is_packaged) for resource in resources for one in _sound(resource, source, findings)
+    )
 
 
 def _sound(resource: Any, source: str, findings: Findings) -> Iterator[Loaded]:

@@ -37,12 +37,13 @@ class DefinitionFile:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A definition as it stands in its file. `is_foreign`: it is not from a package of ours."""
+    """A definition as it stands in its file. `is_foreign`: it is not ours; `is_packaged`: it is from a package of others."""
 
     resource: JsonObject
     source: str
     sentences: Mapping[str, str]
     is_foreign: bool = False
+    is_packaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _load(file: DefinitionFile, findings: Findings) -> Loaded | None:
         return None
     if file.is_foreign and "url" not in resource:
         return None  # an example among the definitions
-    return Loaded(resource, file.name, file.sentences, is_foreign=file.is_foreign)
+    return Loaded(resource, file.name, file.sentences, is_foreign=file.is_foreign, is_packaged=file.is_foreign)
 
 
 def _files(places: Places, base: str, findings: Findings) -> Iterator[DefinitionFile]:

@@ -21,6 +21,10 @@ class SnapshotError(ValueError):
         self.path = path
 
 
+class UnknownElement(SnapshotError):
+    """A differential names an element that its base does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """The elements in order. Positions are indexes; they move when elements are added before them."""

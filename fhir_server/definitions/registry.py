@@ -13,6 +13,7 @@ from fhir_server.definitions.documentation import documented, read_documentation
 from fhir_server.definitions.findings import Findings
 from fhir_server.definitions.given import sound
 from fhir_server.definitions.library import Loaded
+from fhir_server.definitions.parts import part_of
 from fhir_server.definitions.shapes import (
     Binding,
     Constraint,
@@ -83,17 +84,19 @@ class Definitions:
         source: str = "",
         reuse: "Definitions | None" = None,
         left_out: Sequence[Issue] = (),
+        is_packaged: bool = False,
     ) -> "Definitions":
         """Returns a new set that also knows these resources; one with a known URL replaces that in the new set.
 
         Any type may be given; StructureDefinition, ValueSet, CodeSystem, ConceptMap and SearchParameter need a `url`. A
         StructureDefinition without snapshot gets one; its bases are looked for among all, in any order. Never raises
         for a broken resource: it is left out, and `findings` of the new set say why, with `source` as the file, after
-        those of this set and `left_out`. R4's own structures stay R4's. What `reuse` (this set unless told) has built of
+        those of this set and `left_out`. With `is_packaged` they are a package of others: what a differential says of
+        elements that its base does not have is left out alone. R4's own structures stay R4's. What `reuse` (this set unless told) has built of
         the very same resources is taken over.
         """
         findings = Findings([*self.findings, *left_out])
-        given = sound(resources, source, findings)
+        given = sound(resources, source, findings, is_packaged=is_packaged)
         built = build_structures(self._library.extended(given), findings, (reuse or self).built)
         usable = [one for one in given if not _is_missing(one, built)]
         if len(usable) < len(given):
@@ -127,9 +130,17 @@ class Definitions:
         return documented(resource, snapshots_of(self._library, read_documentation().snapshot))
 
     def structure(self, url: str) -> StructureDefinition | None:
-        """Returns the type or profile of a canonical URL (a `|version` suffix is ignored), or None."""
+        """Returns the type or profile of a canonical URL (a `|version` suffix is ignored), or None.
+
+        `url#id` is the element `id` within a profile, as a profile on the type of that element.
+        """
         name = Canonical(url.partition("|")[0])
-        return self.built.by_url.get(name) or facts.structure(name)
+        found = self.built.by_url.get(name) or facts.structure(name)
+        whole, mark, id_ = name.partition("#")
+        if found or not mark:
+            return found
+        around = self.structure(whole)
+        return part_of(around, id_, self.model) if around else None
 
     def structure_of_type(self, type_: str) -> StructureDefinition:
         """Returns R4's own definition of a type name.

@@ -7,6 +7,7 @@ gets the branches that speak of it.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 
 from fhir_server.definitions import facts
 from fhir_server.definitions.shapes import SearchParameter
@@ -15,6 +16,24 @@ from fhir_server.fhirpath.model import r4_model
 
 _ON_EXTENSIONS = re.compile(r"-(extensions|genetic)-")
 """In the URL of R4 parameters that belong to extensions and are no part of a type's own list (`mothersMaidenName`)."""
+
+
+def _first_entry(type_: str) -> str:
+    return f"Bundle.entry[0].resource.ofType({type_}) | Bundle.entry[0].where(resource is {type_}).fullUrl"
+
+
+_REPAIRS: Mapping[str, str] = MappingProxyType(
+    {
+        "http://hl7.org/fhir/SearchParameter/Bundle-composition": _first_entry("Composition"),
+        "http://hl7.org/fhir/SearchParameter/Bundle-message": _first_entry("MessageHeader"),
+        "http://hl7.org/fhir/SearchParameter/CapabilityStatement-fhirversion": "CapabilityStatement.fhirVersion",
+    }
+)
+"""Expressions by URL that run instead of the published ones.
+
+Both of Bundle's say `Bundle.entry[0].resource`, of whatever type it is, and a resource is no reference: its fullUrl is.
+`fhirversion`, "the version of FHIR", is published with the version of the statement, which `version` has already.
+"""
 
 _ROOT = re.compile(r"[(\s]*([A-Z]\w*)")
 _PIECE = re.compile(r"'(?:[^'\\]|\\.)*'|`[^`]*`|.", re.DOTALL)
@@ -78,8 +97,12 @@ def published() -> Mapping[Canonical, SearchParameter]:
     Left out are those without expression (`_text`, `_content`, `_query`, `_filter`) and those on extensions.
     """
     read = (facts.find("SearchParameter", url) for url in facts.urls("SearchParameter"))
-    parameters = (build_parameter(json) for json in read if json and "expression" in json and "base" in json)
+    parameters = (build_parameter(_repaired(j)) for j in read if j and "expression" in j and "base" in j)
     return {p.url: p for p in parameters if not _ON_EXTENSIONS.search(p.url)}
+
+
+def _repaired(json: JsonObject) -> JsonObject:
+    return {**json, "expression": _REPAIRS.get(json["url"], json["expression"])}
 
 
 @cache

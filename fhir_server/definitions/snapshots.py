@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fhir_server.definitions.choices import with_closed_choices
+from fhir_server.definitions.parts import named_part
 from fhir_server.definitions.repairs import repaired
 from fhir_server.definitions.shapes import Binding, Constraint, Element, Slicing, StructureDefinition, TypeRef
 from fhir_server.fhir.shapes import Canonical, JsonObject
@@ -15,6 +17,7 @@ _EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 _FHIR_TYPE = _EXTENSION + "structuredefinition-fhir-type"
 _REGEX = _EXTENSION + "regex"
 _MAX_VALUE_SET = _EXTENSION + "elementdefinition-maxValueSet"
+_PROFILE_ELEMENT = _EXTENSION + "elementdefinition-profile-element"
 _BEST_PRACTICE = _EXTENSION + "elementdefinition-bestpractice"
 _TRANSLATION = _EXTENSION + "translation"
 _SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
@@ -52,7 +55,9 @@ def build_structure(
         base=resource.get("baseDefinition"),
         derivation=resource.get("derivation"),
         context=tuple((c["type"], c["expression"]) for c in resource.get("context", ())),
-        elements=tuple(_element_at(i, e, kind, constraint_of) for i, e in enumerate(resource["snapshot"]["element"])),
+        elements=with_closed_choices(
+            [_element_at(i, e, kind, constraint_of) for i, e in enumerate(resource["snapshot"]["element"])]
+        ),
         source=source,
         context_invariants=tuple(resource.get("contextInvariant", ())),
     )
@@ -139,11 +144,21 @@ def _typed(json: JsonObject) -> dict[str, tuple[str, Any]]:
 def _type_ref(json: JsonObject, path: str, kind: str) -> TypeRef:
     return TypeRef(
         code=_type_code(json, path, kind),
-        profiles=tuple(json.get("profile", ())),
+        profiles=tuple(map(Canonical, profiles_of(json))),
         targets=tuple(json.get("targetProfile", ())),
         aggregation=tuple(json.get("aggregation", ())),
         regex=_extension(json, _REGEX),
     )
+
+
+def profiles_of(type_: JsonObject) -> list[str]:
+    """Returns the profiles of an `ElementDefinition.type`; one on an element within a profile is `url#element-id`."""
+    urls: list[str] = list(type_.get("profile", ()))
+    for index, beside in enumerate(type_.get("_profile", ())):
+        id_ = _extension(beside or {}, _PROFILE_ELEMENT)
+        if isinstance(id_, str) and index < len(urls):
+            urls[index] = named_part(urls[index], id_)
+    return urls
 
 
 def _type_code(json: JsonObject, path: str, kind: str) -> str:

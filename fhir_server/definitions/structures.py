@@ -8,7 +8,7 @@ from fhir_server.definitions import facts
 from fhir_server.definitions.differentials import Snapshots
 from fhir_server.definitions.findings import Findings
 from fhir_server.definitions.library import Library, Loaded
-from fhir_server.definitions.outline import SnapshotError
+from fhir_server.definitions.outline import SnapshotError, UnknownElement
 from fhir_server.definitions.shapes import StructureDefinition
 from fhir_server.definitions.snapshots import ElementError, build_constraint, build_structure
 from fhir_server.fhir.shapes import Canonical, JsonObject
@@ -30,20 +30,36 @@ def build_structures(library: Library, findings: Findings, earlier: Built | None
     What `earlier` has built is taken over where neither the definition nor anything it is made of has changed since.
     Cost: about 5 µs an element, and 0.3 ms a snapshot that has to be made.
     """
-    work = _Work(library, findings, earlier or Built(Library({}, {}), {}), snapshots_of(library))
+    snapshots = snapshots_of(library, findings=findings)
+    work = _Work(library, findings, earlier or Built(Library({}, {}), {}), snapshots)
     built = (work.build(loaded) for loaded in library.of_type(_TYPE))
     return Built(library, {s.url: s for s in built if s is not None})
 
 
-def snapshots_of(library: Library, core: Callable[[str], JsonObject | None] = facts.snapshot) -> Snapshots:
-    """Returns the snapshots of a library and of R4; R4's own, which `core` finds, win."""
+def snapshots_of(
+    library: Library,
+    core: Callable[[str], JsonObject | None] = facts.snapshot,
+    *,
+    findings: Findings | None = None,
+) -> Snapshots:
+    """Returns the snapshots of a library and of R4; R4's own, which `core` finds, win.
+
+    What a package of others says of elements that are not there is left out, with a note in `findings`.
+    """
 
     def find(url: str) -> JsonObject | None:
         known = core(url)
         loaded = None if known else library.by_url.get((_TYPE, url))
         return known or (loaded.resource if loaded else None)
 
-    return Snapshots(find)
+    def skips(definition: JsonObject, error: UnknownElement) -> bool:
+        loaded = library.by_url.get((_TYPE, definition["url"]))
+        is_packaged = loaded is not None and loaded.is_packaged and loaded.resource is definition
+        if loaded and is_packaged and findings is not None:
+            findings.note_once("definitions.element-skipped", loaded.source, error.path, reason=str(error))
+        return is_packaged
+
+    return Snapshots(find, skips)
 
 
 def depends_on(resource: JsonObject) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
+from time import time
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -77,3 +79,17 @@ _DEFAULT_ZONE = ZoneInfo(Settings().zone)
 def clock_now() -> datetime:
     """Returns the current instant in the default zone of the settings, for callers that bring no clock."""
     return SystemClock().now().astimezone(_DEFAULT_ZONE)
+
+
+def clock_day() -> date:
+    """Returns the current day in that zone."""
+    return _day_in(int(time() // _QUARTER_S))
+
+
+_QUARTER_S = 900
+"""Seconds of a quarter of an hour: no zone begins a day between two quarters."""
+
+
+@lru_cache(1)
+def _day_in(quarter: int) -> date:
+    return datetime.fromtimestamp(quarter * _QUARTER_S, _DEFAULT_ZONE).date()

@@ -88,7 +88,8 @@ class _Builder:
             return self._sort(node)
         function = FUNCTIONS.get(node.name)
         if function is None:
-            raise FhirPathError("fhirpath.function-unknown", node.at, name=node.name)
+            key = "fhirpath.function-not-offered" if node.name in _NOT_OFFERED else "fhirpath.function-unknown"
+            raise FhirPathError(key, node.at, name=node.name)
         if not function.least <= len(node.arguments) <= function.most:
             expected = f"{function.least} to {function.most}" if function.least < function.most else str(function.least)
             raise FhirPathError(
@@ -262,6 +263,8 @@ def _implies(left: Closure, right: Closure, scope: Scope) -> bool | None:
     return b if a or b is True else None
 
 
+_NOT_OFFERED = frozenset({"elementDefinition", "slice"})
+"""Functions of R4 that ask for the definition behind an item; items here are data with their type."""
 _WITH_PATTERN = ("matches", "matchesFull", "replaceMatches")
 _LOGIC = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
 _SPECIALS: dict[str, Closure] = {"this": _this, "index": _index, "total": _total}

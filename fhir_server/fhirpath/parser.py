@@ -199,7 +199,7 @@ class _Parser:
     def variable(self) -> syntax.Node:
         token = self.take()
         name = token.text[1:]
-        return syntax.Variable(unescaped(token, name[1:-1]) if name[0] in "`'" else name, token.at)
+        return syntax.Variable(unescaped(token, name[1:-1]) if name[0] in "`'\"" else name, token.at)
 
     def special(self) -> syntax.Node:
         token = self.take()

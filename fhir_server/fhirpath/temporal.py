@@ -6,7 +6,7 @@ A value keeps its parts as written: `2024-05` is (2024, 5), and nothing is fille
 import calendar
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import zip_longest
@@ -99,6 +99,20 @@ def _date_of(text: str) -> Temporal | None:
         return None
     value = Temporal(DATE_TIME if found["t"] else DATE, parts, found["f"] or "", found["z"] or "")
     return value if _exists(value) else None
+
+
+DAY_LENGTH = 10
+"""Characters of `YYYY-MM-DD`."""
+
+
+def day_of(text: str) -> date | None:
+    """Returns the day that `YYYY-MM-DD` spells, None for every other way to write a date.
+
+    Raises:
+        ValueError: there is no such day.
+    """
+    # Python takes `2024-W05-1`, too, which has no hyphen there
+    return date.fromisoformat(text) if len(text) == DAY_LENGTH and text[7] == "-" else None
 
 
 def parse_time(text: str) -> Temporal | None:

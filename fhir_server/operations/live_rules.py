@@ -10,9 +10,10 @@ from fhir_server.definitions.registry import Definitions, SearchParameter
 from fhir_server.errors import Issue, Severity, issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import RuleSet, rule_set
+from fhir_server.operations.live_parameters import TYPE as PARAMETER
 from fhir_server.operations.live_parameters import added_by
 from fhir_server.store.contract import Key
-from fhir_server.validation import ProfileError
+from fhir_server.validation import ProfileError, Validator
 from fhir_server.validation.compile import Compiler
 
 Stored: TypeAlias = Mapping[Key, JsonObject]
@@ -40,7 +41,8 @@ def build_live(
     `ready` are the SearchParameters that everything stored is filed by; the others are for new writes alone.
 
     What cannot be used is left out. Profiles that are not as they were in `before` are compiled to see whether they can
-    be, about 2 ms each; everything else is compiled when it is first met. It holds no lock and may run in a thread.
+    be, about 2 ms each; so are the types that the validator before has met, about 20 ms each, and everything else when it
+    is first met. SearchParameters leave the validator as it is. It holds no lock and may run in a thread.
     """
     faults: dict[Key, Sequence[Issue]] = {}
     known = before.rules.definitions
@@ -52,10 +54,19 @@ def build_live(
         found |= _not_compiled(definitions, known, usable.keys() - found.keys(), changed)
         faults |= found
         if not found:
-            return _with_parameters(Live(stored, replace(base, definitions=definitions), faults, ready), base, before)
+            validator = before.rules.validator if {key.type for key in changed} <= {PARAMETER} else None
+            live = Live(stored, replace(base, definitions=definitions), faults, ready)
+            return _with_parameters(live, base, before, validator or _prepared(definitions, before))
 
 
-def _with_parameters(live: Live, base: RuleSet, before: Live) -> Live:
+def _prepared(definitions: Definitions, before: Live) -> Validator:
+    """Returns a validator with what the one before has been asked for compiled already: requests should not wait for it."""
+    validator = Validator(definitions)
+    validator.prepare(before.rules.validator.met)
+    return validator
+
+
+def _with_parameters(live: Live, base: RuleSet, before: Live, validator: Validator) -> Live:
     definitions = live.rules.definitions
     added = added_by(definitions, {k: resource for k, resource in live.stored.items() if k not in live.faults})
     same = added.parameters == before.parameters
@@ -63,7 +74,7 @@ def _with_parameters(live: Live, base: RuleSet, before: Live) -> Live:
     extractor = before.rules.extractor if same else base.extractor.over(every)
     waiting = [one for key, ones in added.parameters.items() if key not in live.ready for one in ones]
     unready: dict[tuple[str, str], str] = {(one.bases[0], one.code): one.url for one in waiting}
-    rules = rule_set(added.join(definitions, sorted(live.ready)), extractor=extractor)
+    rules = rule_set(added.join(definitions, sorted(live.ready)), validator, extractor)
     faults = {**live.faults, **added.faults}
     return Live(live.stored, replace(rules, unready=unready), faults, live.ready, added.parameters)
 

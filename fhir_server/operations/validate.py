@@ -14,6 +14,7 @@ from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import refuse_unknown
 from fhir_server.operations.referrers import referrers_of
 from fhir_server.store.contract import Key, StoredVersion
+from fhir_server.validation.policy import STRICT
 
 PARAMETERS = ("profile", "mode", "_format", "_pretty")
 MODES = ("create", "update", "delete", "profile")
@@ -141,7 +142,7 @@ def _found(parts: Parts, asked: Asked, target: Target, stored: StoredVersion | N
     return [
         *_update_issues(asked, target, stored),
         *(_unknown_profile(parts, url, resource) for url in unknown),
-        *parts.validator.check(resource, profiles=known),
+        *parts.validator.check(resource, profiles=known, policy=STRICT),
     ]
 
 

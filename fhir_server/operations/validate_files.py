@@ -17,6 +17,7 @@ from fhir_server.fhir.positions import located
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhirpath.model import r4_model
 from fhir_server.validation import Validator
+from fhir_server.validation.policy import SERVER, STRICT
 
 CHUNK_ITEMS = 200
 """Resources that go to a worker at once."""
@@ -52,13 +53,15 @@ class Checked(NamedTuple):
 class Rules:
     """What every worker checks by: profiles besides those that a resource claims, the base of our own, packages.
 
-    Findings less severe than `least` are left out before they cost their place in the text.
+    Findings less severe than `least` are left out before they cost their place in the text. With `is_strict` what the
+    official validator refuses is an error, otherwise what the server refuses on write.
     """
 
     profiles: tuple[str, ...]
     canonical_base: str
     least: Severity = Severity.INFORMATION
     packages: tuple[Path, ...] = ()
+    is_strict: bool = True
 
 
 def files_in(path: Path) -> list[Path]:
@@ -119,7 +122,12 @@ def check(item: Item, rules: Rules) -> Checked:
     except FhirError as error:
         return Checked(item.name, located(error.issues, item.text), {}, len(item.text))
     shown = _ORDER[: _ORDER.index(rules.least) + 1]
-    issues = [i for i in (*findings, *validator.check(resource, profiles=rules.profiles)) if i.severity in shown]
+    policy = STRICT if rules.is_strict else SERVER
+    issues = [
+        i
+        for i in (*findings, *validator.check(resource, profiles=rules.profiles, policy=policy))
+        if i.severity in shown
+    ]
     return Checked(item.name, located(issues, item.text), _entries(resource) if issues else {}, len(item.text))
 
 

@@ -4,6 +4,7 @@ See https://hl7.org/fhir/R4/elementdefinition.html.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import chain
 
 from fhir_server.definitions.registry import Constraint, Element
@@ -16,6 +17,13 @@ from fhir_server.validation.rules.reference_target import build_reference
 from fhir_server.validation.rules.types import build_type_profile
 from fhir_server.validation.site import Build, Check, Key, Site
 
+
+def build_backbone_profile(site: Site, build: Build) -> Check | None:
+    """Returns the check that a backbone element meets one of the profiles of its type, which R4 writes without its path."""
+    codes = {type_.code for type_ in site.element.types}
+    return build_type_profile(replace(site, type=codes.pop()), build) if "." in site.type and len(codes) == 1 else None
+
+
 FACETS: tuple[Callable[[Site, Build], Check | None], ...] = (
     build_fixed,
     build_pattern,
@@ -25,6 +33,7 @@ FACETS: tuple[Callable[[Site, Build], Check | None], ...] = (
     build_limits,
     build_reference,
     build_type_profile,
+    build_backbone_profile,
     build_presence,
 )
 

@@ -64,6 +64,9 @@ class Policy:
 
 
 SERVER = Policy()
+"""What a write has to meet."""
+STRICT = Policy(strict=True)
+"""What a resource has to meet that somebody asks about."""
 
 
 def nowhere(_reference: str) -> JsonObject | None:

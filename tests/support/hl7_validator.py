@@ -110,7 +110,7 @@ def _validator(load: tuple[File, ...]) -> Validator:
     if not load:
         return Validator(_definitions())
     resources = [one for file in load for one in _parts(_decoded(file)[0])]
-    return Validator(_definitions().extended(resources))
+    return Validator(_definitions().extended(resources, is_packaged=True))
 
 
 def _parts(resource: JsonObject) -> list[JsonObject]:

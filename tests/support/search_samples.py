@@ -143,6 +143,7 @@ _COMPLEX: Mapping[str, Callable[[Random], Any]] = {
     "Period": _period,
     "Range": _range,
     "Location.position": lambda rng: {"latitude": rng.choice(NUMBERS[:4]), "longitude": rng.choice(NUMBERS[:4])},
+    "Resource": lambda rng: {"resourceType": rng.choice(["Composition", "MessageHeader"]), "id": rng.choice(IDS)},
     "Money": lambda rng: {"value": rng.choice(NUMBERS), "currency": "CNY"},
     **dict.fromkeys(["Quantity", "Age", "Duration", "Distance", "Count", "SimpleQuantity"], _quantity),
 }

@@ -1,5 +1,7 @@
 """The functions that FHIR adds, https://hl7.org/fhir/R4/fhirpath.html#functions."""
 
+from typing import Any
+
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath.environment import Scope
@@ -36,11 +38,12 @@ def _get_value(scope: Scope, focus: Collection) -> Collection:
     return [] if value is None else [literal(value)]
 
 
-def _target(text: str, scope: Scope) -> JsonObject | None:
+def _target(text: str, scope: Scope, reference: Any) -> JsonObject | None:
     """Looks in %resource, then in %rootResource, then outside."""
     for name in ("resource", "rootResource"):
         for around in scope.environment.variables.get(name, ()):
-            found = find_target(text, around.value, None) if type(around.value) is dict else None
+            root = around.value if type(around.value) is dict else None
+            found = find_target(text, root, None, reference=reference)
             if found is not None:
                 return found
     return scope.environment.resolve(text) if scope.environment.resolve else None
@@ -50,7 +53,7 @@ def _resolve(scope: Scope, focus: Collection) -> Collection:
     found: Collection = []
     for node in focus:
         text = reference_text(node.value)
-        target = _target(text, scope) if text else None
+        target = _target(text, scope, node.value) if text else None
         type_ = target_type(node.value) if target is None and scope.environment.assume_types else None
         if type_ in scope.environment.model.resources:
             target = {"resourceType": type_}

@@ -15,8 +15,10 @@ from fhir_server.fhirpath.transpiler.code import (
     OBJECT,
     QUANTITY,
     TEXT,
+    TODAY,
     UNKNOWN,
     Code,
+    Day,
     Unsupported,
     boolean,
     family_of,
@@ -245,7 +247,7 @@ def _html_checks(context: Context, focus: Code, arguments: Arguments) -> Code:
 
 
 def _today(context: Context, focus: Code, arguments: Arguments) -> Code:
-    return Code("today(now)", ("System.Date",), sure=True)
+    return Code("today(now)", ("System.Date",), sure=True, day=Day(TODAY, "date"))
 
 
 def _now(context: Context, focus: Code, arguments: Arguments) -> Code:
@@ -274,8 +276,11 @@ def _matches(context: Context, focus: Code, arguments: Arguments) -> Code:
     pattern = context.code(arguments[0])
     if family_of(focus.types) == UNKNOWN or pattern.constants is None or family_of(pattern.types) != TEXT:
         raise Unsupported("matches() with a computed pattern")
-    compiled = context.constants.name(regular.pattern(pattern.constants[0]))
-    return three_valued(f"matches({_text(focus).text}, {compiled})")
+    compiled, text = regular.pattern(pattern.constants[0]), _text(focus).text
+    if not text.isidentifier():
+        return three_valued(f"matches({text}, {context.constants.name(compiled)})")
+    found = f"{context.constants.name(compiled.search)}({text})"
+    return boolean(*(f"({text} is not None and {found} is {no}None)" for no in ("not ", "")))
 
 
 def _substring(context: Context, focus: Code, arguments: Arguments) -> Code:
@@ -287,7 +292,11 @@ def _substring(context: Context, focus: Code, arguments: Arguments) -> Code:
         end = starts[0] + max(numbers[1].constants[0], 0)
         text, start = _text(focus).text, starts[0]
         digit = digit_of(text, start) if end == start + 1 and text.isidentifier() else None
-        return Code(f"cut({text}, {start}, {end})", ("System.String",), whole=digit)
+        part = f"(None if {text} is None else {text}[{start}:{end}] or None)"
+        is_plain = text.isidentifier() and end > start
+        return Code(part if is_plain else f"cut({text}, {start}, {end})", ("System.String",), whole=digit)
+    if len(numbers) == 2 and numbers[1].constants and numbers[1].constants[0] > 0:
+        return Code(f"cut_at({_text(focus).text}, {numbers[0].text}, {numbers[1].text})", ("System.String",))
     function = context.constants.name(strings.substring)
     return Code(f"part({function}, {_text(focus).text}, {', '.join(n.text for n in numbers)})", ("System.String",))
 

@@ -1,11 +1,12 @@
 """What the transpiler knows about a sub-expression: its Python text, its types, its cardinality."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.fhir.type_model import Property
 from fhir_server.fhirpath.nodes import DATES, QUANTITIES
+from fhir_server.fhirpath.transpiler.days import Move
 
 TEXT, TRUTH, NUMBER, MOMENT, CLOCK, QUANTITY, OBJECT, UNKNOWN = (
     "text",
@@ -32,6 +33,8 @@ _FAMILIES = {
     "System.Time": CLOCK,
     "": UNKNOWN,
 }
+TODAY = "today_in(now)"
+"""Python for the day of now()."""
 ABSTRACT = ("Resource", "DomainResource")
 """Declared types whose values tell their own type."""
 
@@ -48,17 +51,33 @@ class Origin:
     keys: tuple[tuple[str, Property], ...]
 
 
+class Weights(NamedTuple):
+    """The digits of a text, by 0-based place, each times a number: what is added up in a check sum."""
+
+    text: str
+    by_place: Mapping[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """Python for a whole number between bounds that are known; it raises TypeError or is None where it is empty.
 
-    `ordinary` is the code that is right for every value.
+    `ordinary` is the code that is right for every value. `weights` say a sum of digits.
     """
 
     text: str
     low: int
     high: int
     ordinary: str
+    weights: Weights | None = None
+
+
+class Day(NamedTuple):
+    """Python for a date as text or day, its FHIR type, and the moves from there: what an order of dates needs to know."""
+
+    text: str
+    type: str
+    steps: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +87,7 @@ class Code:
     `text` is Python. `many`: it gives a list or tuple of values, where None stands for a primitive without a value;
     otherwise one value or None. `sure`: one value that is never None. `types` are the possible types; none: it is always
     empty. `truth` are the tests whether it is true and whether it is false, for a three-valued boolean. `constants` are
-    the values of a literal or a union of literals. `whole` says a whole number more plainly than `text` does.
+    the values of a literal or a union of literals. `whole` says a whole number more plainly than `text` does, `day` a date.
     """
 
     text: str
@@ -79,6 +98,7 @@ class Code:
     truth: tuple[str, str] | None = None
     constants: tuple[Any, ...] | None = None
     whole: Whole | None = None
+    day: Day | None = None
 
 
 NOTHING = Code("None", ())

@@ -1,5 +1,7 @@
 """Equality, order, membership and union, http://hl7.org/fhirpath/N1/#equality, #comparison, #collections."""
 
+from functools import lru_cache, partial
+
 from fhir_server.fhirpath.transpiler.code import (
     CLOCK,
     MOMENT,
@@ -8,6 +10,7 @@ from fhir_server.fhirpath.transpiler.code import (
     OBJECT,
     QUANTITY,
     TEXT,
+    TODAY,
     TRUTH,
     UNKNOWN,
     Code,
@@ -16,6 +19,7 @@ from fhir_server.fhirpath.transpiler.code import (
     family_of,
     three_valued,
 )  # fmt: skip
+from fhir_server.fhirpath.transpiler.days import Moves, moved
 from fhir_server.fhirpath.transpiler.navigate import Constants, as_list, narrowed, single
 
 _SAME = {
@@ -51,7 +55,7 @@ def equal(a: Code, b: Code, constants: Constants) -> Code:
         return three_valued(f"same_lists({as_list(a)}, {as_list(b)}, {_SAME[family]})")
     if b.constants and len(b.constants) == 1 and family in (TEXT, NUMBER, TRUTH):
         return _equals_constant(a, b, family)
-    return three_valued(f"{_SAME[family]}({a.text}, {b.text})")
+    return three_valued(f"{_SAME[family]}({operand(a, constants)}, {operand(b, constants)})")
 
 
 def unequal(a: Code, b: Code, constants: Constants) -> Code:
@@ -96,7 +100,20 @@ def _equals_choice(a: Code, b: Code, constants: Constants) -> Code:
     return boolean(yes, f"({a.text} is not None and not {yes})")
 
 
-def ordered(operator: str, a: Code, b: Code) -> Code:
+def operand(code: Code, constants: Constants) -> str:
+    """Returns Python for a single item that is compared: dates that are whole days stay texts."""
+    day = code.day
+    if day is None:
+        return single(code).text
+    if not day.steps:
+        return day.text
+    moves = Moves(day.type, day.steps)
+    if day.text == TODAY:  # the same for every resident of the day
+        return f"{constants.name(lru_cache(1)(partial(moved, moves=moves)))}({TODAY})"
+    return f"moved({day.text}, {constants.name(moves)})"
+
+
+def ordered(operator: str, a: Code, b: Code, constants: Constants) -> Code:
     """Returns the code of `<`, `>`, `<=` or `>=`.
 
     Raises:
@@ -109,7 +126,7 @@ def ordered(operator: str, a: Code, b: Code) -> Code:
         raise Unsupported(f"the order of {a.types} and {b.types}")
     if b.constants and len(b.constants) == 1 and a.text.isidentifier() and family in (NUMBER, TEXT):
         return _ordered_constant(operator, a, b)
-    order = f"{_ORDER[family]}({single(a).text}, {single(b).text})"
+    order = f"{_ORDER[family]}({operand(a, constants)}, {operand(b, constants)})"
     yes, no = _HOLDS[operator]
     return boolean(f"({order} in {yes})", f"({order} in {no})")
 

@@ -79,9 +79,14 @@ def choices(parents: Items, keys: Mapping[str, str]) -> Items:
     found: list[Any] = []
     for parent in parents:
         value = choice(parent, keys)
-        if value is not None or any(k[0] == "_" and k[1:] in keys for k in parent):
+        if value is not None or has_sibling(parent, keys):
             found.append(value)
     return found
+
+
+def has_sibling(parent: JsonObject, keys: Mapping[str, str]) -> bool:
+    """Tells whether a choice element is there with an id or extensions."""
+    return any(k[0] == "_" and k[1:] in keys for k in parent)
 
 
 def choice_pairs(parents: Items, keys: Mapping[str, str]) -> list[tuple[Any, str]]:

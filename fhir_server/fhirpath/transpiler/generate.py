@@ -1,6 +1,5 @@
 """Syntax tree to Python functions, typed by the definitions: the fast engine for invariants and search expressions."""
 
-import operator
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,7 +12,17 @@ from fhir_server.fhirpath.nodes import system_type
 from fhir_server.fhirpath.operators import ARITHMETIC
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.temporal import Temporal
-from fhir_server.fhirpath.transpiler import calls, compare, elements, logic, navigate, values, whole_numbers
+from fhir_server.fhirpath.transpiler import (
+    calls,
+    compare,
+    days,
+    elements,
+    logic,
+    navigate,
+    statements,
+    values,
+    whole_numbers,
+)
 from fhir_server.fhirpath.transpiler.code import (
     ABSTRACT,
     NOTHING,
@@ -21,10 +30,12 @@ from fhir_server.fhirpath.transpiler.code import (
     TEXT,
     UNKNOWN,
     Code,
+    Day,
     Unsupported,
     boolean,
     family_of,
 )  # fmt: skip
+from fhir_server.fhirpath.transpiler.days import move_of
 from fhir_server.fhirpath.types import is_of
 from fhir_server.fhirpath.urls import named_url
 
@@ -37,7 +48,7 @@ List = Callable[[JsonObject, Resolve | None], Sequence[Any]]
 
 _RUNTIME: dict[str, Any] = {
     name: item
-    for room in (elements, values)
+    for room in (elements, values, days)
     for name, item in vars(room).items()
     if callable(item) and not name.startswith("_")
 } | {"DIGITS": values.DIGITS}
@@ -53,9 +64,8 @@ def predicate(tree: syntax.Node, type_: str, model: TypeModel) -> Test:
     """
     constants = navigate.Constants()
     yes, _ = logic.truth(_on_element(type_, model, constants).code(tree))
-    doors = "now, resolve=None, member_of=None, conforms_to=None"
-    source = f"def run(n, r, root, {doors}):\n    return True if {yes} else False\n"
-    test: Test = _defined(source, constants)
+    head = "def run(n, r, root, now, resolve=None, member_of=None, conforms_to=None):\n"
+    test: Test = _written(head, statements.body_of, yes, constants)
     return test
 
 
@@ -122,6 +132,16 @@ def _on_resource(type_: str, model: TypeModel) -> "_Transpiler":
 
 def _defined_search(text: str, constants: navigate.Constants) -> Any:
     return _defined(f"def run(n, resolve, now=None):\n    root = n\n    return {text}\n", constants)
+
+
+def _written(head: str, body: Callable[[str], str], text: str, constants: navigate.Constants) -> Any:
+    """The function of an expression as statements, or as it is where Python has no room for so many blocks."""
+    if len(text) > MAX_SOURCE:
+        raise Unsupported("an expression of this size")
+    try:
+        return _defined(head + body(text), constants)
+    except (SyntaxError, RecursionError, MemoryError, Unsupported):
+        return _defined(f"{head} return True if {text} else False\n", constants)
 
 
 def _defined(source: str, constants: navigate.Constants) -> Any:
@@ -257,7 +277,7 @@ def _equality(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
 
 
 def _order(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
-    return compare.ordered(symbol, a, b)
+    return compare.ordered(symbol, a, b, self.constants)
 
 
 def _membership(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
@@ -280,20 +300,30 @@ def _computed(self: _Transpiler, symbol: str, a: Code, b: Code) -> Code:
     type_ = _result_type(symbol, a, b)
     simple = _SIMPLE.get(symbol) if type_ in ("System.Integer", "System.Decimal") else None
     if simple is not None:
-        text = f"number({self.constants.name(simple)}, {_ordinary(a)}, {_ordinary(b)})"
+        text = f"{simple}({_ordinary(a)}, {_ordinary(b)})"
+    elif type_ == "System.String" and symbol == "+":
+        return Code(f"added({navigate.single(a).text}, {navigate.single(b).text})", (type_,))
     else:
         text = f"arithmetic({self.constants.name(ARITHMETIC[symbol])}, {calls.value(a)}, {calls.value(b)})"
     whole = whole_numbers.combined(symbol, a, b, text) if type_ == "System.Integer" else None
     if whole is None:
-        return Code(text, (type_,))
+        return Code(text, (type_,), day=_day(self, symbol, a, b))
     return Code(f"whole_or(lambda: {whole.text}, lambda: {text})", (type_,), whole=whole)
+
+
+def _day(self: _Transpiler, symbol: str, a: Code, b: Code) -> Day | None:
+    """What is known of a date or today() less or plus a literal duration."""
+    by = self.constants.by_name.get(b.text)
+    move = move_of(symbol, ARITHMETIC[symbol], by) if isinstance(by, Quantity) else None
+    day = a.day or (Day(navigate.single(a).text, a.types[0]) if a.types in (("date",), ("dateTime",)) else None)
+    return None if move is None or day is None else day._replace(steps=(*day.steps, move))
 
 
 def _ordinary(code: Code) -> str:
     return code.whole.ordinary if code.whole is not None else navigate.single(code).text
 
 
-_SIMPLE: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+_SIMPLE = {"+": "plus", "-": "minus", "*": "times"}
 _WHOLE = frozenset({"integer", "positiveInt", "unsignedInt", "System.Integer"})
 
 

@@ -1,11 +1,14 @@
 """Steps from elements to their children, casts and existence, http://hl7.org/fhirpath/N1/#path-selection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from fhir_server.fhir.type_model import Property, TypeModel
 from fhir_server.fhirpath.nodes import properties_called
+from fhir_server.fhirpath.quantity import Quantity
+from fhir_server.fhirpath.temporal import Temporal
 from fhir_server.fhirpath.transpiler.code import (
     ABSTRACT,
     NOTHING,
@@ -20,6 +23,8 @@ from fhir_server.fhirpath.transpiler.code import (
 )
 from fhir_server.fhirpath.types import is_of, type_names
 
+_PLAIN = (Decimal, Mapping, Quantity, frozenset, Temporal)
+"""What is the same where it is written the same."""
 Keys = tuple[tuple[str, Property], ...]
 
 
@@ -28,12 +33,14 @@ class Constants:
 
     def __init__(self) -> None:
         self.by_name: dict[str, Any] = {}
+        self._names: dict[tuple[type, str | int], str] = {}
         self.count = 0
         self.unknown: list[tuple[str, str, int]] = []
 
     def name(self, value: Any) -> str:
-        """Returns a fresh name that stands for `value` in the source."""
-        name = f"K{len(self.by_name)}"
+        """Returns the name that stands for `value` in the source; equal tables and values have one name."""
+        form = (type(value), repr(value) if isinstance(value, _PLAIN) else id(value))
+        name = self._names.setdefault(form, f"K{len(self.by_name)}")
         self.by_name[name] = value
         return name
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
+from operator import mul
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
@@ -17,7 +18,7 @@ from fhir_server.fhirpath.operators import computed, in_bounds
 from fhir_server.fhirpath.quantity import Quantity, of_json
 from fhir_server.fhirpath.references import find_target, reference_text, target_type
 from fhir_server.fhirpath.syntax import Value
-from fhir_server.fhirpath.temporal import DATE, Temporal, of_datetime, parse_date
+from fhir_server.fhirpath.temporal import DATE, DAY_LENGTH, Temporal, day_of, of_datetime, parse_date
 from fhir_server.fhirpath.transpiler.elements import Items, Malformed, choice_pairs
 from fhir_server.fhirpath.units import measure_of
 
@@ -74,9 +75,20 @@ def number_order(a: Any, b: Any) -> int | None:
 
 
 def moment_order(a: Any, b: Any) -> int | None:
-    """Returns -1, 0, 1 or None, for two dates or date-times."""
+    """Returns -1, 0, 1 or None, for two dates or date-times.
+
+    Raises:
+        Malformed: not a date.
+        ValueError: a day that does not exist.
+    """
     if a is None or b is None:
         return None
+    if type(a) is str and len(a) == DAY_LENGTH:
+        a = day_of(a) or a
+    if type(b) is str and len(b) == DAY_LENGTH:
+        b = day_of(b) or b
+    if type(a) is date and type(b) is date:
+        return (a > b) - (a < b)
     return temporal.compare(moment(a), moment(b))
 
 
@@ -87,11 +99,13 @@ def quantity_order(a: Any, b: Any) -> int | None:
 
 
 def moment(value: Any) -> Any:
-    """Returns the parsed date or date-time; None stays None.
+    """Returns the date or date-time of a text or day; None stays None.
 
     Raises:
         Malformed: not a date.
     """
+    if type(value) is date:
+        return Temporal(DATE, (value.year, value.month, value.day))
     if type(value) is not str:
         return value
     parsed = parse_date(value)
@@ -220,6 +234,24 @@ def cut(text: Any, start: int, end: int) -> str | None:
     return None if text is None or start >= len(text) else text[start:end]
 
 
+def cut_at(text: Any, start: Any, length: int) -> str | None:
+    """Returns `length` characters from a computed start: None when it is empty or outside."""
+    return None if text is None or start is None or not 0 <= start < len(text) else text[start : start + length]
+
+
+def weighted(text: Any, weights: tuple[int, ...], zeros: int) -> int:
+    """Returns the sum of the first digits of a text, each times its weight; `zeros` is the sum of as many characters 0.
+
+    Raises:
+        TypeError: fewer digits than weights, or another character among them.
+    """
+    digits: bytes = text[: len(weights)].encode()
+    if len(digits) != len(weights) or not digits.isdigit():
+        raise TypeError
+    total: int = sum(map(mul, digits, weights))
+    return total - zeros
+
+
 def whole(text: Any) -> int | None:
     """Returns the integer that a text spells, or None; one digit, as check sums want it, is looked up."""
     digit = DIGITS.get(text)
@@ -234,16 +266,45 @@ def whole_or(quick: Callable[[], int], ordinary: Callable[[], int | None]) -> in
         return ordinary()
 
 
+def added(*texts: Any) -> Any:
+    """Returns the texts as one; None when any is empty.
+
+    Raises:
+        EvaluationError: a longer text than FHIR has, before the first that is empty.
+        TypeError: a value that is no text.
+    """
+    if None in texts:
+        in_bounds("".join(texts[: texts.index(None)]))
+        return None
+    return in_bounds("".join(texts))
+
+
 def joined(a: Any, b: Any) -> str:
     """Returns two texts as one; an empty one counts as the empty text."""
     return str(in_bounds((a or "") + (b or "")))
 
 
-def number(compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    """Returns the sum, difference or product of two numbers; None when either is empty or 32 bits overflow."""
+def plus(a: Any, b: Any) -> Any:
+    """Returns the sum of two numbers; None when either is empty or 32 bits overflow."""
     if a is None or b is None:
         return None
-    result = compute(a, b)
+    result = a + b
+    return result if type(result) is not int or -(2**31) <= result < 2**31 else None
+
+
+def minus(a: Any, b: Any) -> Any:
+    """Returns the difference of two numbers; None when either is empty or 32 bits overflow."""
+    if a is None or b is None:
+        return None
+    result = a - b
+    return result if type(result) is not int or -(2**31) <= result < 2**31 else None
+
+
+def times(a: Any, b: Any) -> Any:
+    """Returns the product of two numbers; None when either is empty or 32 bits overflow."""
+    if a is None or b is None:
+        return None
+    result = a * b
     return result if type(result) is not int or -(2**31) <= result < 2**31 else None
 
 
@@ -296,7 +357,7 @@ def resolved(found: Items, root: JsonObject, resolve: Resolve | None, types: fro
     targets = []
     for value in found:
         text = reference_text(value)
-        target = find_target(text, root, resolve) if text else None
+        target = find_target(text, root, resolve, reference=value) if text else None
         if target is None and (type_ := target_type(value)) in types:
             target = {"resourceType": type_}
         if target is not None:

@@ -21,6 +21,8 @@ MODIFIERS = frozenset({"identifier", *hierarchies.MODIFIERS})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NARROWED = re.compile(r"^[\w.]+\.where\(resolve\(\) is (\w+)\)$")
 _LINKS = frozenset({"uri", "url", "oid", "uuid"})
+_FIRST = frozenset({"Composition", "MessageHeader"})
+"""Resources in the first entry of a Bundle, which `composition` and `message` name."""
 
 
 def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
@@ -75,13 +77,23 @@ def _clause(code: str, text: str, targets: tuple[ResourceType, ...], context: Se
     found = parse_reference(text, context.base_url)
     if found.kind is ReferenceKind.OTHER and ":" not in text:
         raise SearchValueInvalid.of("search.value-reference", code, name=code, value=text)
-    return KeyIs(code, found.key)
+    if found.key == text or not _may_be_canonical(targets, context):
+        return KeyIs(code, found.key)
+    return AnyOf((KeyIs(code, found.key), KeyIs(code, text)))  # a canonical may look like the URL of a resource
+
+
+def _may_be_canonical(targets: tuple[ResourceType, ...], context: SearchContext) -> bool:
+    """Tells whether one of the types is known by a canonical URL of its own."""
+    known = context.definitions.model.properties
+    return any("url" in known[target] for target in targets)
 
 
 def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
     """Files a Reference by its target and its identifier, a canonical or uri by its URL; contained ones not at all."""
     if isinstance(value, dict) and type_name in ("Reference", "Resource"):
         _reference_rows(code, value, filing)
+    elif isinstance(value, dict) and type_name in _FIRST and "id" in value:
+        filing.keys.add(f"{code}={type_name}/{value['id']}")
     elif isinstance(value, str) and type_name == "canonical":
         uri.rows(code, value, type_name, filing)
     elif isinstance(value, str) and type_name in _LINKS:

@@ -10,8 +10,6 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhirpath import Expression
 from fhir_server.validation.report import has_error
 from fhir_server.validation.rules.binding import pairs_in
-from fhir_server.validation.rules.bundle import entries_of
-from fhir_server.validation.rules.objects import objects
 from fhir_server.validation.rules.resolution import resolve
 from fhir_server.validation.rules.resource import check_resource, scope_of
 from fhir_server.validation.site import Build, Scope, deeper, is_profile
@@ -35,28 +33,13 @@ def build_test(expression: Expression, build: Build) -> Test:
         return test(
             value,
             scope.resource,
-            _root(scope),
+            scope.root,
             resolve=lambda text: resolve(text, scope),
             member_of=lambda one, type_, url: is_member(one, type_, url, build),
             conforms_to=lambda resource, url: conforms(resource, url, scope, build),
         )
 
     return holds
-
-
-def _root(scope: Scope) -> JsonObject:
-    """Returns the root resource; a Bundle as if what its entries contain were contained in it.
-
-    From there `#id` leads nowhere by itself: the invariant looks from outside into entries that it cannot tell apart.
-    """
-    if scope.root.get("resourceType") != "Bundle":
-        return scope.root
-    key = ("open", id(scope.root))
-    if key not in scope.memo:
-        inner = [one for _, _, resource in entries_of(scope.root) for _, one in objects(resource, "contained")]
-        scope.memo[key] = {**scope.root, "contained": inner}
-    known: JsonObject = scope.memo[key]
-    return known
 
 
 def is_member(value: Any, _type: str, url: str, build: Build) -> bool | None:

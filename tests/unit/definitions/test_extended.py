@@ -1,5 +1,6 @@
 """A set of definitions is never changed: another one is made that knows more, and says what it left out."""
 
+import json
 from functools import cache
 from typing import Any
 
@@ -145,3 +146,29 @@ def test_a_further_extension_keeps_what_was_said_and_known():
     more = base().extended([{"resourceType": "ValueSet", "id": "a"}]).extended([profile()])
     assert found(more) == [("definitions.member-missing", "ValueSet/a", "ValueSet.url")]
     assert more.extended([]).structure(URL) is more.structure(URL)
+
+
+UNKNOWN = {"differential": {"element": [{"path": "Patient.nickname", "min": 1}, {"path": "Patient.name", "min": 1}]}}
+
+
+def test_a_given_profile_that_names_an_unknown_element_is_left_out():
+    more = base().extended([profile(**UNKNOWN)])
+    place = "StructureDefinition.differential.element (Patient.nickname)"
+    assert found(more) == [("definitions.element-broken", "StructureDefinition/p", place)]
+    assert more.structure(URL) is None
+
+
+def test_a_packaged_profile_that_names_an_unknown_element_counts_without_it_and_the_note_stands_once(tmp_path):
+    (tmp_path / "p.json").write_text(json.dumps(profile(**UNKNOWN)), encoding="utf-8")
+    packaged = load_definitions(packages=[tmp_path])
+    more = packaged.extended([profile(id="q", url=URL + "2", baseDefinition=URL)])
+    place = "StructureDefinition.differential.element (Patient.nickname)"
+    assert found(more) == [("definitions.element-skipped", str(tmp_path / "p.json"), place)]
+    names = [next(e for e in more.structure(url).elements if e.id == "Patient.name").min for url in (URL, URL + "2")]
+    assert names == [1, 1]
+
+
+def test_given_as_a_package_a_profile_counts_without_the_unknown_element():
+    more = base().extended([profile(**UNKNOWN)], is_packaged=True)
+    assert [key for key, _, _ in found(more)] == ["definitions.element-skipped"]
+    assert more.structure(URL) is not None

@@ -54,10 +54,10 @@ def test_a_folder_is_named_as_r4_names_the_type(tmp_path):
 
 
 def test_the_supported_types_are_those_of_the_domain():
-    words = """Account AllergyIntolerance Appointment AuditEvent Basic CarePlan CareTeam ChargeItem CodeSystem Communication
+    words = """Account AllergyIntolerance Appointment AuditEvent Basic Bundle CapabilityStatement CarePlan CareTeam ChargeItem CodeSystem Communication
         Composition ConceptMap Condition Consent Contract Coverage DetectedIssue Device DiagnosticReport DocumentReference
-        Encounter Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy List
-        Location Measure MeasureReport Media MedicationRequest MedicationStatement Observation Organization
+        Encounter Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy Library List
+        Location Measure MeasureReport Media MedicationRequest MedicationStatement Observation OperationDefinition Organization
         OrganizationAffiliation Patient PlanDefinition Practitioner PractitionerRole Procedure Provenance Questionnaire
         QuestionnaireResponse RelatedPerson Schedule SearchParameter ServiceRequest Slot StructureDefinition
         Subscription Task ValueSet"""

@@ -125,3 +125,36 @@ def test_an_extension_keeps_where_it_may_stand():
     context = [{"type": "element", "expression": "Patient"}]
     structure = structure_of(context=context, contextInvariant=["name.exists()"])
     assert (structure.context, structure.context_invariants) == ((("element", "Patient"),), ("name.exists()",))
+
+
+def test_a_profile_on_an_element_of_a_profile_carries_the_id_of_that_element():
+    part = {"extension": [{"url": EXTENSION + "elementdefinition-profile-element", "valueString": "Patient.contact"}]}
+    json = {"code": "BackboneElement", "profile": ["p", "q|1"], "_profile": [None, part]}
+    assert element_of(type=[json]).types == (TypeRef("BackboneElement", ("p", "q#Patient.contact|1")),)
+
+
+@pytest.mark.parametrize(
+    ("rules", "slices", "left"),
+    [
+        ("closed", ["Quantity", "string"], ["Quantity", "string"]),
+        ("open", ["Quantity", "string"], ["Quantity", "string", "boolean"]),
+        ("closed", ["Quantity", None], ["Quantity", "string", "boolean"]),
+        ("closed", [], ["Quantity", "string", "boolean"]),
+    ],
+)
+def test_a_choice_that_is_closed_to_slices_by_type_allows_their_types_alone(rules, slices, left):
+    place = {"path": "Observation.value[x]", "min": 0, "max": "1"}
+    slicing = {"discriminator": [{"type": "type", "path": "$this"}], "rules": rules}
+    types = [{"code": code} for code in ("Quantity", "string", "boolean")]
+    choice = {**place, "id": "Observation.value[x]", "type": types, "slicing": slicing}
+    below = [
+        {
+            **place,
+            "id": f"Observation.value[x]:{n}",
+            "sliceName": str(n),
+            **({"type": [{"code": code}]} if code else {}),
+        }
+        for n, code in enumerate(slices)
+    ]
+    elements = structure_of(choice, *below).elements
+    assert [one.code for one in elements[0].types] == left

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fhir_server.fhirpath import compile as compile_path
 from fhir_server.fhirpath.references import find_target, target_type, type_in
 
 
@@ -45,3 +46,33 @@ def test_target_is_found_in_a_bundle_by_full_url():
     assert find_target("http://h.example/fhir/Patient/1", bundle, None) is patient
     assert find_target("Patient/1", bundle, None) is patient
     assert find_target("Patient/2", bundle, None) is None
+
+
+ORGANIZATIONS = [{"resourceType": "Organization", "id": "o", "name": name} for name in ("first", "second")]
+
+
+def bundle_of_patients():
+    """Two patients, each containing an organization with the same id, the second in a Bundle within."""
+    patients = [
+        {"resourceType": "Patient", "contained": [one], "managingOrganization": {"reference": "#o"}}
+        for one in ORGANIZATIONS
+    ]
+    inner = {"resourceType": "Bundle", "entry": [{"resource": patients[1]}]}
+    return {"resourceType": "Bundle", "entry": [{"resource": patients[0]}, None, {"resource": inner}]}, patients
+
+
+def test_a_contained_target_is_that_of_the_entry_that_holds_the_reference():
+    bundle, patients = bundle_of_patients()
+    found = [find_target("#o", bundle, None, reference=p["managingOrganization"]) for p in patients]
+    assert found == ORGANIZATIONS
+    assert [find_target("#", bundle, None, reference=p["managingOrganization"]) for p in patients] == patients
+    assert find_target("#o", bundle, None) is ORGANIZATIONS[0]
+    assert find_target("#x", bundle, lambda text: {"asked": text}) is None
+
+
+def test_resolve_follows_contained_references_from_a_bundle():
+    bundle, _ = bundle_of_patients()
+    expression = "descendants().ofType(Patient).managingOrganization.resolve().name"
+    assert compile_path(expression).evaluate(bundle) == ["first", "second"]
+    path = "entry.resource.ofType(Patient).managingOrganization.resolve().ofType(Organization).name"
+    assert [value for value, _ in compile_path(path, "Bundle").nodes(bundle)] == ["first"]
