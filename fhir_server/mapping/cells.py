@@ -1,11 +1,11 @@
 """Cells of one row -> values of the form's fields, each with its origin. See docs/decisions/0002-mapping-language.md."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.errors import Issue, Severity
 from fhir_server.fhir.shapes import JsonObject
@@ -20,61 +20,118 @@ from fhir_server.mapping.record import Code, Origin, RowRef, plain
 
 _WITH_UNIT = re.compile(r"(-?[0-9.]+) ?([^0-9., ].*)")
 _SEPARATORS = {",": re.compile(r"[,，、]")}
-Parse = Callable[[str], Any]
+_REMEMBERED = 1024  # texts of one column, with what they say
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What one row has given so far; the line of a numbered group is kept by its number until `lines_in_order`."""
+    """What one row has given so far; the line of a numbered group is kept by its number until `lines_in_order`.
+
+    `joined` are the rows of the places that came from another row.
+    """
 
     ref: RowRef
     values: JsonObject = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     issues: list[Issue] = field(default_factory=list)
+    joined: dict[str, RowRef] = field(default_factory=dict)
+
+
+class _Told(NamedTuple):
+    """A finding about a cell, whatever row it stands in."""
+
+    key: str
+    target: Target
+    severity: Severity
+    params: Mapping[str, Any]
+
+
+class _Part(NamedTuple):
+    """What a cell says of one field: its value (None: nothing), and the findings about it."""
+
+    target: Target
+    value: Any
+    findings: Sequence[_Told]
+
+
+class Reading(NamedTuple):
+    """What a cell says, whatever else its row says.
+
+    `field` is the record's own field that it fills with `value` and without findings; empty where there is more to it.
+    """
+
+    column: Column
+    origin: Origin
+    parts: tuple[_Part, ...]
+    field: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CellReader:
+    """Reads the cells of one column; `spelled` is its name as the file has it. The last thousand texts are looked up."""
+
+    column: Column
+    spelled: str
+    zone: tzinfo
+    _known: dict[str, Reading] = field(default_factory=dict, repr=False)
+
+    def read(self, raw: Any) -> Reading:
+        """Returns what a cell says, a text of CSV or any value of JSON."""
+        if type(raw) is not str:
+            return read_cell(self.column, raw, spelled=self.spelled, zone=self.zone)
+        found = self._known.get(raw)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[raw] = read_cell(self.column, raw, spelled=self.spelled, zone=self.zone)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """A filled cell on its way into the row."""
+    """A filled cell that is being read, and the findings about it so far."""
 
     column: Column
-    origin: Origin
-    into: Gathered
     zone: tzinfo
+    findings: list[_Told] = field(default_factory=list)
 
     def tell(self, key: str, target: Target, severity: Severity = Severity.ERROR, **params: Any) -> None:
         """Adds a finding about the cell, at the target's place."""
-        given = {"label": target.field.label} | params
-        self.into.issues.append(at_value(key, self.origin, severity=severity, path=target.place, **given))
+        self.findings.append(_Told(key, target, severity, params))
 
 
-def read_cell(column: Column, raw: Any, into: Gathered, *, spelled: str, zone: tzinfo) -> None:
-    """Reads one cell into the row's values; what cannot be read becomes a finding, and the field stays empty.
+def read_cell(column: Column, raw: Any, *, spelled: str, zone: tzinfo) -> Reading:
+    """Returns what one cell says; what cannot be read gives a finding and no value. Null words and empty cells say nothing.
 
-    `spelled` is the column's name as the file has it. Null words and empty cells give nothing.
+    `spelled` is the column's name as the file has it.
     """
     items = raw if isinstance(raw, list) else [raw]
     texts = [t for t in (raw_text(i) for i in items) if t and folded(t) not in column.nulls]
-    if not texts:
-        return
-    cell = _Cell(column, Origin(into.ref, spelled, column.separator.join(texts)), into, zone)
-    for target, part in _parts(cell, texts):
-        _put(cell, target, part)
+    parts = tuple(_parts(column, texts, zone)) if texts else ()
+    origin = Origin(spelled, column.separator.join(texts))
+    if len(parts) == 1:
+        ((target, value, findings),) = parts
+        if value is not None and not findings and not target.line:
+            return Reading(column, origin, parts, target.field.name, value)
+    return Reading(column, origin, parts, "", None)
 
 
-def _parts(cell: _Cell, texts: list[str]) -> Sequence[tuple[Target, list[str]]]:
-    """Which texts go to which field: all to each, or the pieces of a split or pattern in turn."""
-    column = cell.column
+def _parts(column: Column, texts: list[str], zone: tzinfo) -> Iterator[_Part]:
+    """What goes to which field: all texts to each, or the pieces of a split or pattern in turn."""
+    cell = _Cell(column, zone)
     if column.match is None and not column.split:
-        return [(target, texts) for target in column.targets]
+        yield from (_part(column, target, texts, zone) for target in column.targets)
+        return
     pieces = _split(column, folded(texts[0]))
     if pieces is None and column.otherwise is not None:
-        return [(column.otherwise, texts)]
-    if pieces is None or len(pieces) != len(column.targets):
+        yield _part(column, column.otherwise, texts, zone)
+    elif pieces is None or len(pieces) != len(column.targets):
         cell.tell("mapping.not-in-parts", column.targets[0], expected="、".join(t.field.label for t in column.targets))
-        return []
-    told = [(t, p.strip()) for t, p in zip(column.targets, pieces, strict=True) if p]
-    return [(t, [p]) for t, p in told if p and p not in column.nulls]
+        yield _Part(column.targets[0], None, cell.findings)
+    else:
+        told = [(t, p.strip()) for t, p in zip(column.targets, pieces, strict=True) if p]
+        yield from (_part(column, t, [p], zone) for t, p in told if p and p not in column.nulls)
 
 
 def _split(column: Column, word: str) -> Sequence[str | None] | None:
@@ -85,33 +142,57 @@ def _split(column: Column, word: str) -> Sequence[str | None] | None:
     return matched.groups() if matched else None
 
 
-def _put(cell: _Cell, target: Target, texts: list[str]) -> None:
-    found = target.field
+def _part(column: Column, target: Target, texts: list[str], zone: tzinfo) -> _Part:
+    cell, found = _Cell(column, zone), target.field
     if len(texts) > 1 and not found.repeats:
         cell.tell("mapping.single-value", target, count=len(texts))
-        return
-    parts = [p for t in texts for p in _pieces(cell.column, t)] if found.repeats else texts
+        return _Part(target, None, cell.findings)
+    parts = [p for t in texts for p in _pieces(column, t)] if found.repeats else texts
     values = [v for v in (_value(cell, target, p) for p in parts) if v is not None]
     values = list(dict.fromkeys(values)) if target.codes else values
-    if not values:
+    made = None if not values else values if found.repeats else values[0]
+    return _Part(target, made, cell.findings)
+
+
+def put_cell(reading: Reading, into: Gathered) -> None:
+    """Adds what a cell says to its row: its values where there are none yet, and its findings."""
+    name = reading.field
+    if name and name not in into.values:
+        into.values[name] = reading.value
+        into.origins[name] = reading.origin
         return
-    owner = cell.into.values
+    for target, value, findings in reading.parts:
+        for told in findings:
+            _tell(reading, told, into)
+        if value is not None:
+            _put(reading, target, value, into)
+
+
+def _tell(reading: Reading, told: _Told, into: Gathered) -> None:
+    key, target, severity, params = told
+    given = {"label": target.field.label, **params}
+    into.issues.append(at_value(key, into.ref, reading.origin, severity=severity, path=target.place, **given))
+
+
+def _put(reading: Reading, target: Target, made: Any, into: Gathered) -> None:
+    name, place = target.field.name, target.place
+    owner = into.values
     if target.line:
         owner = owner.setdefault(target.group, {}).setdefault(target.line, {})
-    made = values if found.repeats else values[0]
-    if found.name not in owner:
-        owner[found.name] = made
-        cell.into.origins[target.place] = cell.origin
-    elif target is cell.column.otherwise and made != owner[found.name]:
-        owner[found.name] = f"{owner[found.name]}; {made}"
-    elif plain(made) != plain(owner[found.name]) and not _is_elsewhere(cell):
-        first = cell.into.origins[target.place]
-        cell.tell("mapping.second-value", target, Severity.WARNING, kept=shown(first.raw), first=first.column)
+    if name not in owner:
+        owner[name] = made
+        into.origins[place] = reading.origin
+    elif target is reading.column.otherwise and made != owner[name]:
+        owner[name] = f"{owner[name]}; {made}"
+    elif plain(made) != plain(owner[name]) and not _is_elsewhere(reading, into):
+        first = into.origins[place]
+        params = {"kept": shown(first.raw), "first": first.column}
+        _tell(reading, _Told("mapping.second-value", target, Severity.WARNING, params), into)
 
 
-def _is_elsewhere(cell: _Cell) -> bool:
+def _is_elsewhere(reading: Reading, into: Gathered) -> bool:
     """Whether another field of the same column has taken the value."""
-    return any(cell.into.origins.get(target.place) is cell.origin for target in cell.column.targets)
+    return any(into.origins.get(target.place) is reading.origin for target in reading.column.targets)
 
 
 def _pieces(column: Column, text: str) -> list[str]:

@@ -5,19 +5,35 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from fhir_server.mapping.nodes import Write
 from fhir_server.mapping.record import plain
-from fhir_server.mapping.template import Context, Getter, Scope
+from fhir_server.mapping.script import Script
+from fhir_server.mapping.template import Context, FieldAccess
 from fhir_server.mapping.yaml_files import text_of
-
-Test = Callable[[Scope], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition and the record fields that it looks at."""
+    """A compiled condition: `write` gives it as a Python expression; the record fields that it looks at."""
 
-    test: Test
+    write: Write
     fields: frozenset[str]
+    is_of_line: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _LineValues:
+    """The values that a field has in all lines of a group (`members.role`), as a list."""
+
+    group: FieldAccess
+    name: str
+    path: str
+    is_of_line = False
+    is_list = True
+
+    def atom(self, script: Script) -> str:
+        lines = self.group.atom(script)
+        return script.early(f"[x for line in {lines} or () if (x := line.get({self.name!r})) is not None]")
 
 
 def compile_condition(raw: Any, context: Context) -> Condition:
@@ -41,36 +57,50 @@ def _several(raw: list[Any], context: Context) -> list[Condition]:
 
 
 def _not(inner: Condition) -> Condition:
-    return Condition(lambda scope: not inner.test(scope), inner.fields)
+    return Condition(lambda script: f"(not {inner.write(script)})", inner.fields, inner.is_of_line)
 
 
 def _all(parts: list[Condition]) -> Condition:
-    tests = [part.test for part in parts]
-    fields = frozenset[str]().union(*(part.fields for part in parts))
-    return Condition(lambda scope: all(test(scope) for test in tests), fields)
+    return _joined(parts, " and ") if parts else Condition(lambda _: "True", frozenset())
 
 
 def _any(parts: list[Condition]) -> Condition:
-    tests = [part.test for part in parts]
+    return _joined(parts, " or ") if parts else Condition(lambda _: "False", frozenset())
+
+
+def _joined(parts: list[Condition], word: str) -> Condition:
     fields = frozenset[str]().union(*(part.fields for part in parts))
-    return Condition(lambda scope: any(test(scope) for test in tests), fields)
+    is_of_line = any(part.is_of_line for part in parts)
+    return Condition(lambda script: f"({word.join(part.write(script) for part in parts)})", fields, is_of_line)
+
+
+def _over(access: FieldAccess | _LineValues, test: Callable[[Any], bool]) -> Condition:
+    """A test of a field's value that is false when there is none."""
+
+    def write(script: Script) -> str:
+        value = access.atom(script)
+        return f"({value} is not None and {script.constant(test)}({value}))"
+
+    return Condition(write, frozenset((access.path,)), access.is_of_line)
 
 
 def _present(name: str, context: Context) -> Condition:
-    get, path = _getter(name, context)
-    return Condition(lambda scope: get(scope) not in (None, []), frozenset((path,)))
+    value = _value(name, context)
+    if not value.is_list:
+        return Condition(
+            lambda script: f"({value.atom(script)} is not None)", frozenset((value.path,)), value.is_of_line
+        )
+    return _over(value, bool)
 
 
 def _is(name: str, codes: Any, context: Context) -> Condition:
-    get, path = _getter(name, context)
     wanted = frozenset(text_of(c) for c in (codes if isinstance(codes, list) else [codes]))
 
-    def test(scope: Scope) -> bool:
-        value = plain(get(scope))
-        values = value if isinstance(value, list) else [value]
-        return any(text_of(v) in wanted for v in values if v is not None)
+    def test(value: Any) -> bool:
+        found = plain(value)
+        return any(text_of(v) in wanted for v in (found if isinstance(found, list) else [found]) if v is not None)
 
-    return Condition(test, frozenset((path,)))
+    return _over(_value(name, context), test)
 
 
 def _age(name: str, low: int | None, high: int | None, context: Context) -> Condition:
@@ -79,14 +109,15 @@ def _age(name: str, low: int | None, high: int | None, context: Context) -> Cond
     if access.field.type != "date":
         context.broken(f"{access.path} is no date")
 
-    def test(scope: Scope) -> bool:
-        born, today = access.get(scope), scope.today
-        if born is None or today is None:
-            return False
+    def test(born: str, today: date) -> bool:
         ages = {years_between(born + rest[len(born) - 4 :], today) for rest in ("-01-01", "-12-31")}
         return all((low is None or low <= age) and (high is None or age <= high) for age in ages)
 
-    return Condition(test, frozenset((access.path,)))
+    def write(script: Script) -> str:
+        born = access.atom(script)
+        return f"({born} is not None and {script.constant(test)}({born}, today))"
+
+    return Condition(write, frozenset((access.path,)), access.is_of_line)
 
 
 def years_between(day: str, today: date) -> int:
@@ -96,24 +127,23 @@ def years_between(day: str, today: date) -> int:
 
 
 def _same(name: str, other: str, context: Context) -> Condition:
-    (get, path), (get_other, other_path) = _getter(name, context), _getter(other, context)
+    one, two = _value(name, context), _value(other, context)
 
-    def test(scope: Scope) -> bool:
-        value = plain(get(scope))
-        return value is not None and value == plain(get_other(scope))
+    def write(script: Script) -> str:
+        value, as_json = one.atom(script), script.constant(plain)
+        return f"({value} is not None and {as_json}({value}) == {as_json}({two.atom(script)}))"
 
-    return Condition(test, frozenset((path, other_path)))
+    return Condition(write, frozenset((one.path, two.path)), one.is_of_line or two.is_of_line)
 
 
-def _getter(name: str, context: Context) -> tuple[Getter, str]:
+def _value(name: str, context: Context) -> FieldAccess | _LineValues:
     group, point, inner = name.partition(".")
     if not point or not group:
-        access = context.field(name)
-        return access.get, access.path
+        return context.field(name)
     owner = context.field(group)
     if inner not in owner.field.fields:
         context.broken(f"unknown field {name!r}")
-    return lambda scope: [v for line in owner.get(scope) or () if (v := line.get(inner)) is not None], name
+    return _LineValues(owner, inner, name)
 
 
 _KNOWN = "field, field and is or same, age and at_least or at_most, not, any or all"

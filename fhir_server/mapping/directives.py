@@ -1,190 +1,58 @@
 """The `$` directives of maps, one function each. See docs/decisions/0002-mapping-language.md."""
 
-import base64
-import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
+from fhir_server.mapping.coded import (
+    code_directive,
+    coding_directive,
+    concept_directive,
+    money_directive,
+    quantity_directive,
+)
 from fhir_server.mapping.conditions import compile_condition
-from fhir_server.mapping.record import Code, Unverified, plain
-from fhir_server.mapping.tables import CodeTable, TablePlace, build_table, display_of
+from fhir_server.mapping.ids import id_of, id_prefix, namespace_of
+from fhir_server.mapping.nodes import Node
+from fhir_server.mapping.record import Unverified, key_text
+from fhir_server.mapping.script import Script
+from fhir_server.mapping.sentences import base64_directive, text_directive
 from fhir_server.mapping.template import (
     Context,
     Directive,
     FieldAccess,
-    Node,
-    Scope,
+    check_options,
     compile_template,
-    field_node,
     fields_of,
+    key_atom,
 )
-
-_REMEMBERED = 1024  # codes of one field; what they become is shared between resources, as constants are
-UCUM = "http://unitsofmeasure.org"
-_BLANK = re.compile(r"\{(\.?[A-Za-z]\w*|\.)\}")
-
-
-def _options(entry: JsonObject, context: Context, *allowed: str) -> None:
-    for key in entry:
-        if not key.startswith("$") and key not in allowed:
-            context.broken(f"unknown option {key!r}; known: {', '.join(allowed) or 'none'}")
-
-
-def key_text(value: Any) -> str:
-    """Returns a value as a part of a key, empty when there is none."""
-    if type(value) is str:
-        return value
-    return "" if value is None else str(plain(value))
-
-
-def _over(access: FieldAccess, make: Callable[[Any], Any]) -> Node:
-    """Applies `make` to the field's value, or to each of its values."""
-    get = access.get
-
-    def build(scope: Scope) -> Any:
-        value = get(scope)
-        if isinstance(value, list):
-            return [made for v in value if (made := make(v)) is not None] or None
-        return None if value is None else make(value)
-
-    return Node(build, frozenset((access.path,)))
-
-
-def _table(entry: JsonObject, access: FieldAccess, context: Context) -> CodeTable:
-    own = f"{context.source_base}/code/{context.form.name}-{access.path.replace('.', '-')}"
-    if "table" not in entry:
-        return _option_table(access, context, own)
-    table = context.tables(entry["table"], context)
-    return CodeTable(table.codings, table.texts, table.default, table.default_text, own)
-
-
-def _option_table(access: FieldAccess, context: Context, own: str) -> CodeTable:
-    if not access.field.options:
-        context.broken(f"{access.path} is no code field; name a table")
-    system = f"{{B}}/CodeSystem/{context.form.name}-{access.path.replace('.', '-')}"
-    raw = {o.code: {"system": system, "code": o.code, "display": o.display} for o in access.field.options.values()}
-    return build_table(raw, TablePlace(context.file, context.place, context.base, context.source), own_system=own)
-
-
-def _code(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "table")
-    access = context.field(entry["$code"])
-    if "table" not in entry:
-        return field_node(access)
-    return _over(access, _table(entry, access, context).text_of)
-
-
-def _coding(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "table")
-    access = context.field(entry["$coding"])
-    table = _table(entry, access, context)
-    return _over(access, lru_cache(maxsize=_REMEMBERED)(lambda value: table.codings_of(value)[0]))
-
-
-def _concept(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "table")
-    access = context.field(entry["$concept"])
-    table = _table(entry, access, context)
-
-    @lru_cache(maxsize=_REMEMBERED)
-    def make(value: Any) -> JsonObject:
-        found: JsonObject = {"coding": table.codings_of(value)}
-        text = display_of(value) if isinstance(value, Code) else found["coding"][0].get("display")
-        return found | {"text": text} if text else found
-
-    return _over(access, make)
-
-
-def _quantity(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "unit", "table")
-    access = context.field(entry["$quantity"])
-    unit, ucum = access.field.unit, access.field.ucum
-    constant = {k: v for k, v in {"unit": unit, "system": UCUM if ucum else "", "code": ucum}.items() if v}
-    if "unit" not in entry:
-        return _over(access, lambda value: {"value": value} | constant)
-    named = context.field(entry["unit"])
-    table = _table(entry, named, context).texts if "table" in entry else {}
-
-    def build(scope: Scope) -> JsonObject | None:
-        value, text = access.get(scope), key_text(named.get(scope))
-        if value is None:
-            return None
-        code = table.get(text)
-        coded = {"system": UCUM, "code": code} if code else {}
-        return {"value": value} | ({"unit": text} if text else {}) | coded
-
-    return Node(build, frozenset((access.path, named.path)))
-
-
-def _money(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context)
-    return _over(context.field(entry["$money"]), lambda value: {"value": value, "currency": "CNY"})
-
-
-def _text(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context)
-    return _sentences(entry["$text"], context)
-
-
-def _base64(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context)
-    text = _sentences(entry["$base64"], context)
-
-    def build(scope: Scope) -> str | None:
-        made = text.build(scope)
-        return None if made is None else base64.b64encode(made.encode()).decode()
-
-    return Node(build, text.fields)
-
-
-def _sentences(raw: Any, context: Context) -> Node:
-    nodes = [_sentence(s, context) for s in (raw if isinstance(raw, list) else [raw])]
-    if len(nodes) == 1:
-        return nodes[0]
-
-    def build(scope: Scope) -> str | None:
-        return "\n".join(s for node in nodes if (s := node.build(scope)) is not None) or None
-
-    return Node(build, fields_of(nodes))
-
-
-def _sentence(raw: str, context: Context) -> Node:
-    pieces = _BLANK.split(raw.replace("{B}", context.base).replace("{S}", context.source_base))
-    texts, accesses = pieces[::2], [context.field(name) for name in pieces[1::2]]
-
-    def build(scope: Scope) -> str | None:
-        words = [_words(access.get(scope)) for access in accesses]
-        if "" in words:
-            return None
-        return texts[0] + "".join(w + t for w, t in zip(words, texts[1:], strict=True))
-
-    return Node(build, frozenset(a.path for a in accesses))
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return "、".join(display_of(v) for v in value)
-    return "" if value is None else display_of(plain(value) if isinstance(value, Unverified) else value)
 
 
 def _reference(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "entity", "key", "display", "identifier")
+    check_options(entry, context, "entity", "key", "display", "identifier")
     type_, entity = entry["$ref"], entry.get("entity")
     if not entity or not entry.get("key"):
         context.broken("a reference has an entity and a key")
     keys = [context.field(name) for name in entry["key"]]
     others = compile_template({k: _shown(k, entry[k]) for k in ("identifier", "display") if k in entry}, context)
+    prefix = id_prefix(namespace_of(context.base, context.source), entity)
 
-    def build(scope: Scope) -> JsonObject | None:
-        key = [key_text(k.get(scope)) for k in keys]
-        found = others.build(scope) or {}
-        if all(key):
-            return {"reference": f"{type_}/{scope.ids.of(entity, key)}"} | found
-        return {"type": type_} | found if found else None
+    def write(script: Script) -> str:
+        parts, more = [key_atom(script, k) for k in keys], others.atom(script)
+        key = " + '\\x1f' + ".join(parts)
+        name = script.variable()
+        with script.block(f"if {' and '.join(parts)}:"):
+            id_ = f"{script.constant(id_of)}({script.constant(prefix)} + ({key}).encode())"
+            script.line(f"{name} = {{'reference': {f'{type_}/'!r} + {id_}}}")
+            if others.is_dynamic or others.constant:
+                script.line(f"if {more} is not None: {name}.update({more})")
+        with script.block("else:"):
+            script.line(f"{name} = {{'type': {type_!r}, **{more}}} if {more} else None")
+        return name
 
-    return Node(build, others.fields | {a.path for a in keys})
+    fields = others.fields | {a.path for a in keys}
+    is_of_line = others.is_of_line or any(k.is_of_line for k in keys)
+    return Node(write, fields, is_of_line=is_of_line)
 
 
 def _shown(option: str, value: Any) -> Any:
@@ -193,16 +61,19 @@ def _shown(option: str, value: Any) -> Any:
 
 
 def _self(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context)
+    check_options(entry, context)
     name = entry["$self"]
     if name not in context.resources:
         context.broken(f"no resource of this map is called {name!r}")
+    return Node(lambda script: script.set(f"{script.constant(_references)}({script.references[name]})"), is_list=True)
 
-    def build(scope: Scope) -> Any:
-        found = [{"reference": reference} for reference in scope.references.get(name, ())]
-        return (found if len(found) > 1 else found[0]) if found else None
 
-    return Node(build)
+def _references(found: str | list[str] | None) -> JsonObject | list[JsonObject] | None:
+    """A Reference to a resource; of several to each, if they are more than one."""
+    if type(found) is list:
+        made = [{"reference": reference} for reference in found]
+        return (made if len(made) > 1 else made[0]) if made else None
+    return None if found is None else {"reference": found}
 
 
 def _id(entry: JsonObject, context: Context) -> Node:
@@ -211,43 +82,65 @@ def _id(entry: JsonObject, context: Context) -> Node:
     if not system:
         context.broken("an identifier has a system")
     others = {k: v for k, v in entry.items() if k not in {"$id", "system"}}
-    rest = compile_template(others, context).build if others else None
+    rest = compile_template(others, context) if others else None
 
-    def build(scope: Scope) -> JsonObject | None:
-        value = access.get(scope)
-        if value is None:
-            return None
-        chosen = unverified if isinstance(value, Unverified) else system
-        more = (rest(scope) or {}) if rest else {}
-        return more | {"system": chosen, "value": key_text(value)}
+    def write(script: Script) -> str:
+        value = access.atom(script)
+        more = f"**({rest.atom(script)} or {{}}), " if rest else ""
+        text = f"{script.constant(key_text)}({value})"
+        chosen = f"{unverified!r} if type({value}) is {script.constant(Unverified)} else {system!r}"
+        return script.set(f"None if {value} is None else {{{more}'system': {chosen}, 'value': {text}}}")
 
-    return Node(build, frozenset((access.path,)))
+    is_of_line = access.is_of_line or (rest is not None and rest.is_of_line)
+    return Node(write, frozenset((access.path,)), is_of_line=is_of_line)
 
 
 def _first(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context)
+    check_options(entry, context)
     nodes = [compile_template(v, context.at(f"[{n}]")) for n, v in enumerate(entry["$first"])]
-    builders = [node.build for node in nodes]
 
-    def build(scope: Scope) -> Any:
-        return next((made for make in builders if (made := make(scope)) is not None), None)
+    def write(script: Script) -> str:
+        name = script.set("None")
+        _write_first(script, name, nodes)
+        return name
 
-    return Node(build, fields_of(nodes), items=tuple(nodes))
+    return Node(
+        write,
+        fields_of(nodes),
+        items=tuple(nodes),
+        is_sure=any(node.is_sure for node in nodes),
+        is_list=any(node.is_list for node in nodes),
+        is_of_line=any(node.is_of_line for node in nodes),
+    )
+
+
+def _write_first(script: Script, name: str, nodes: list[Node]) -> None:
+    """Writes alternatives, each below the one before it, until one is never empty."""
+    if not nodes:
+        return
+    script.line(f"{name} = {nodes[0].atom(script)}")
+    if len(nodes) > 1 and not nodes[0].is_sure:
+        with script.block(f"if {name} is None:"):
+            _write_first(script, name, nodes[1:])
 
 
 def _each(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "do")
+    check_options(entry, context, "do")
     access = context.field(entry["$each"])
     if not access.field.repeats:
         context.broken(f"{access.path} does not repeat")
     inner = compile_template(entry.get("do"), in_line(context.at("do"), access))
 
-    def build(scope: Scope) -> list[Any] | None:
-        lines = access.get(scope) or ()
-        made = [inner.build(scope.at(line)) for line in lines]
-        return [m for m in made if m is not None] or None
+    def write(script: Script) -> str:
+        lines, name, line = access.atom(script), script.set("[]"), script.variable()
+        with script.loop(f"for {line} in {lines} or ():", line):
+            made = inner.atom(script)
+            script.line(f"if {made} is not None: {name}.append({made})")
+        script.line(f"{name} = {name} or None")
+        return name
 
-    return Node(build, inner.fields | {access.path}, items=(inner,))
+    fields = inner.fields | {access.path}
+    return Node(write, fields, items=(inner,), is_list=True, is_of_line=access.is_of_line)
 
 
 def in_line(context: Context, access: FieldAccess) -> Context:
@@ -266,25 +159,39 @@ def in_line(context: Context, access: FieldAccess) -> Context:
 
 
 def _when(entry: JsonObject, context: Context) -> Node:
-    _options(entry, context, "then", "else")
+    check_options(entry, context, "then", "else")
     condition = compile_condition(entry["$when"], context)
     then = compile_template(entry.get("then"), context.at("then"))
     otherwise = compile_template(entry.get("else"), context.at("else"))
+    both = (then, otherwise)
 
-    def build(scope: Scope) -> Any:
-        return then.build(scope) if condition.test(scope) else otherwise.build(scope)
+    def write(script: Script) -> str:
+        test = condition.write(script)
+        name = script.variable()
+        with script.block(f"if {test}:"):
+            script.line(f"{name} = {then.atom(script)}")
+        with script.block("else:"):
+            script.line(f"{name} = {otherwise.atom(script)}")
+        return name
 
-    return Node(build, condition.fields | then.fields | otherwise.fields, items=(then, otherwise))
+    return Node(
+        write,
+        condition.fields | fields_of(both),
+        items=both,
+        is_sure=then.is_sure and otherwise.is_sure,
+        is_list=then.is_list or otherwise.is_list,
+        is_of_line=condition.is_of_line or then.is_of_line or otherwise.is_of_line,
+    )
 
 
 DIRECTIVES: Mapping[str, Directive] = {
-    "$text": _text,
-    "$base64": _base64,
-    "$code": _code,
-    "$coding": _coding,
-    "$concept": _concept,
-    "$quantity": _quantity,
-    "$money": _money,
+    "$text": text_directive,
+    "$base64": base64_directive,
+    "$code": code_directive,
+    "$coding": coding_directive,
+    "$concept": concept_directive,
+    "$quantity": quantity_directive,
+    "$money": money_directive,
     "$ref": _reference,
     "$self": _self,
     "$id": _id,

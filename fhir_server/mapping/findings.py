@@ -22,17 +22,19 @@ def at_row(key: str, row: RowRef, *, severity: Severity = Severity.ERROR, path: 
     return Issue(made.severity, made.code, made.key, made.path, made.params, line=row.line)
 
 
-def at_value(key: str, origin: Origin, *, severity: Severity = Severity.ERROR, path: str = "", **params: Any) -> Issue:
+def at_value(
+    key: str, row: RowRef, origin: Origin, *, severity: Severity = Severity.ERROR, path: str = "", **params: Any
+) -> Issue:
     """Returns a finding about one value; the sentence may also use {column} and {value}."""
     params |= {"column": shown(origin.column), "value": shown(origin.raw)}
-    return at_row(key, origin.row, severity=severity, path=path, **params)
+    return at_row(key, row, severity=severity, path=path, **params)
 
 
 def at_place(key: str, record: FormRecord, place: str, *, severity: Severity = Severity.ERROR, **params: Any) -> Issue:
     """Returns a finding about a field of a record: at its source value, or at the record's row when it has none."""
     origin = record.origin(place)
     if origin is not None:
-        return at_value(key, origin, severity=severity, path=place, **params)
+        return at_value(key, record.row_of(place), origin, severity=severity, path=place, **params)
     column = record.column_of(place) or params.get("label", place)
     given = {"column": column, "value": shown(params.pop("value", ""))}
     return at_row(key, record.row_of(place), severity=severity, path=place, **given, **params)

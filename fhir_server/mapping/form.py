@@ -73,7 +73,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form: its fields, what identifies a record, the rules between fields, and those between the records of a run."""
+    """A form: its fields, what identifies a record, the rules between fields, and those between the records of a run.
+
+    `identities` are the fields that are citizen numbers.
+    """
 
     name: str
     title: str
@@ -83,6 +86,7 @@ class Form:
     fields: Mapping[str, Field]
     rules: tuple[Rule, ...]
     across: tuple[Rule, ...] = ()
+    identities: tuple[Field, ...] = ()
 
     def find(self, path: str) -> Field | None:
         """Returns the field of a path (`sbp`, `drugs.name`) or place (`drugs[1].name`), or None."""
@@ -118,10 +122,9 @@ def read_form(path: Path) -> Form:
         tuple(raw["key"]),
         tuple(raw.get("key_fallback") or ()),
         fields,
-        *(
-            tuple(_rule(r, known, file=file, place=f"{part}[{n}]") for n, r in enumerate(raw.get(part) or ()))
-            for part, known in (("rules", _RULE_SHAPES), ("across", _ACROSS_SHAPES))
-        ),
+        _rules(raw, "rules", _RULE_SHAPES, file=file),
+        _rules(raw, "across", _ACROSS_SHAPES, file=file),
+        tuple(f for f in fields.values() if f.check == "id-card"),
     )
     _check_references(form, file)
     return form
@@ -180,6 +183,10 @@ def _check(entry: Mapping[str, Any], *, file: str, place: str) -> str:
     if chosen not in {"", "id-card"}:
         raise BrokenMapping(file, f"{place}.check", f"id-card is the only check, not {chosen!r}")
     return chosen
+
+
+def _rules(raw: Mapping[str, Any], part: str, known: frozenset[str], *, file: str) -> tuple[Rule, ...]:
+    return tuple(_rule(r, known, file=file, place=f"{part}[{n}]") for n, r in enumerate(raw.get(part) or ()))
 
 
 def _rule(raw: Any, known: frozenset[str], *, file: str, place: str) -> Rule:

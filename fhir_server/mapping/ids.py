@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from hashlib import sha1
 
 SEPARATOR = "\x1f"
+_VARIANT = {f"{n:x}": "89ab"[n & 3] for n in range(16)}
 
 
 def namespace_of(base: str, source: str) -> bytes:
@@ -18,24 +18,15 @@ def derived_id(namespace: bytes, entity: str, key: Sequence[str]) -> str:
 
     It equals `uuid.uuid5(namespace, entity + key parts, joined by U+001F)`, without the cost of the UUID class.
     """
-    name = SEPARATOR.join((entity, *key)).encode()
-    digest = sha1(namespace + name, usedforsecurity=False).digest()[:16]
-    text = digest.hex()
-    variant = "89ab"[digest[8] >> 4 & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+    return id_of(id_prefix(namespace, entity) + SEPARATOR.join(key).encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """The ids of one source system, remembered while one record is mapped: a record names its resident twenty times."""
+def id_prefix(namespace: bytes, entity: str) -> bytes:
+    """Returns what the id of every such entity is derived from, before the parts of its key."""
+    return namespace + (entity + SEPARATOR).encode()
 
-    namespace: bytes
-    _known: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def of(self, entity: str, key: Sequence[str]) -> str:
-        """Returns the derived id of an entity with that key."""
-        name = (entity, *key)
-        found = self._known.get(name)
-        if found is None:
-            found = self._known[name] = derived_id(self.namespace, entity, key)
-        return found
+def id_of(content: bytes) -> str:
+    """Returns the UUID version 5 of a namespace and name that stand one behind the other."""
+    text = sha1(content, usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"

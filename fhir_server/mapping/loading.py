@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -43,7 +44,7 @@ class Mapper:
         checked, issues = checked_identities(self.form, record, bad_id=bad_id)
         issues += self.schema.check(checked)
         if not any(i.key == "mapping.wrong-type" for i in issues):
-            issues += broken_rules(self.form, checked, today=now.astimezone(self.zone))
+            issues += broken_rules(self.form, checked, today=_in_zone(now, self.zone))
         return checked, issues
 
     def read(self, values: JsonObject, rows: tuple[RowRef, ...] = ()) -> tuple[FormRecord, list[Issue]]:
@@ -52,7 +53,7 @@ class Mapper:
 
     def map(self, record: FormRecord, *, now: datetime) -> MapResult:
         """Returns the record's transaction Bundle; `now` is the Provenance's instant, and today in the mapper's zone."""
-        return run(self.plan, record, now.astimezone(self.zone))
+        return run(self.plan, record, _in_zone(now, self.zone))
 
     def to_source(self, values: JsonObject) -> dict[str, list[dict[str, str]]]:
         """Returns plain form values as rows of the dialect's tables: {table: [{column: text}]}."""
@@ -129,6 +130,12 @@ def load_mappings(
     for form, dialect in dialects:
         found.mapper(form, dialect)
     return found
+
+
+@lru_cache(maxsize=16)
+def _in_zone(now: datetime, zone: tzinfo) -> datetime:
+    """The instant of a run, which is asked for at every record, in the configured zone."""
+    return now.astimezone(zone)
 
 
 def fingerprint_of(folder: Path, form: str, dialect: str) -> str:

@@ -6,12 +6,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fhir_server.mapping.conditions import Condition, compile_condition
+from fhir_server.mapping.assembly import Assembly, Make, made_later
+from fhir_server.mapping.conditions import compile_condition
 from fhir_server.mapping.directives import DIRECTIVES, in_line
 from fhir_server.mapping.form import Form
 from fhir_server.mapping.ids import namespace_of
+from fhir_server.mapping.resource_plan import ResourcePlan
 from fhir_server.mapping.tables import CodeTable, TablePlace, build_table, read_table
-from fhir_server.mapping.template import Context, FieldAccess, Node, compile_template
+from fhir_server.mapping.template import Context, compile_template
 from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, text_of
 
 _MAP_KEYS = frozenset({"form", "version", "note", "tables", "resources"})
@@ -31,28 +33,11 @@ WITHOUT_IDENTIFIER = frozenset(_NO_LIST.split())
 
 
 @dataclass(frozen=True, slots=True)
-class ResourcePlan:
-    """One resource of a map. `fallback` stands in for an empty `key`; `each` makes one resource a line."""
-
-    name: str
-    type: str
-    entity: str
-    key: tuple[FieldAccess, ...]
-    fallback: tuple[FieldAccess, ...]
-    when: Condition
-    each: FieldAccess | None
-    body: Node
-    identifier_system: str
-    collect: tuple[str, ...]
-    is_record_key: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """A compiled map of one form for one source system; `used` are the record's fields that it reads.
 
-    `fingerprint` changes when any file of the
-    mapping does; `namespace` is what ids derive from; `meta_source` goes to every resource.
+    `fingerprint` changes when any file of the mapping does; `namespace` is what ids derive from; `meta_source` goes to
+    every resource. `make` makes the resources of a record's values.
     """
 
     form: Form
@@ -64,6 +49,7 @@ class Plan:
     meta_source: str
     resources: tuple[ResourcePlan, ...]
     used: frozenset[str]
+    make: Make = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +98,8 @@ def compile_plan(map_file: MapFile, *, base: str, source: str, fingerprint: str 
     version = text_of(map_file.raw.get("version"))
     namespace = namespace_of(base, source)
     meta_source = f"{base}/source/{source}"
-    return Plan(map_file.form, version, base, source, fingerprint, namespace, meta_source, resources, used)
+    make = made_later(Assembly(resources, namespace, meta_source))
+    return Plan(map_file.form, version, base, source, fingerprint, namespace, meta_source, resources, used, make)
 
 
 def _names(entries: list[Any], map_file: MapFile) -> frozenset[str]:
@@ -138,7 +125,7 @@ def _table_finder(map_file: MapFile) -> Callable[[str, Context], CodeTable]:
 def _resource(raw: Any, context: Context) -> ResourcePlan:
     entry = only_keys(raw, _RESOURCE_KEYS, file=context.file, place=context.place)
     for wanted in ("type", "entity", "key", "body"):
-        if wanted not in entry:
+        if wanted not in entry or entry[wanted] == []:
             context.broken(f"{wanted} is missing")
     each = context.field(entry["each"]) if "each" in entry else None
     if each is not None and not each.field.repeats:

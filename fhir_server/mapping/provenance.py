@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.ids import derived_id
@@ -25,7 +26,7 @@ def provenance_of(
         "id": id_,
         "meta": {"source": plan.meta_source},
         "target": [{"reference": reference} for reference in references],
-        "recorded": now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "recorded": _recorded(now),
         "activity": {"coding": [{"system": _ACTIVITY, "code": "UPDATE"}]},
         "agent": [
             {
@@ -37,6 +38,11 @@ def provenance_of(
     if record.rows:
         found["entity"] = [_entity(plan, row) for row in record.rows]
     return found
+
+
+@lru_cache(maxsize=16)
+def _recorded(now: datetime) -> str:
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _mapper(plan: Plan) -> JsonObject:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.fhir.shapes import JsonObject
 
@@ -15,8 +15,7 @@ def without_number(place: str) -> str:
     return _NUMBER.sub("", place) if "[" in place else place
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """A coded value: the form's option code (None: the source's code has no counterpart), and what the source wrote.
 
     `text` is the sentence for people: the words of a free-text option, the source's display, or the option's own.
@@ -44,11 +43,9 @@ class RowRef:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where one value came from: the row, the column's name as the file spells it, and the raw text."""
+class Origin(NamedTuple):
+    """Where in its row one value came from: the column's name as the file spells it, and the raw text."""
 
-    row: RowRef
     column: str
     raw: str
 
@@ -58,14 +55,16 @@ class FormRecord:
     """One record of a form.
 
     `values` maps a field to str, int, Decimal, bool, `Code`, `Unverified`, a list of these, or lists of such objects for
-    groups. `origins` maps a field's place (`sbp`, `drugs[1].name`, counted from 1) to where it came from. `feeds` maps a
-    place, its line number left out or not, to the columns that could have filled it.
+    groups. `origins` maps a field's place (`sbp`, `drugs[1].name`, counted from 1) to where it came from, `joined` those
+    places to their rows that came from another row than the first. `feeds` maps a place, its line number left out or
+    not, to the columns that could have filled it.
     """
 
     values: JsonObject
     rows: tuple[RowRef, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)
     feeds: Mapping[str, str] = field(default_factory=dict)
+    joined: Mapping[str, RowRef] = field(default_factory=dict)
 
     def origin(self, place: str) -> Origin | None:
         """Returns where a value came from; a value of a list (`areas[2]`) comes from where the list does. None: nowhere."""
@@ -76,10 +75,13 @@ class FormRecord:
         return self.feeds.get(place) or self.feeds.get(without_number(place), "")
 
     def row_of(self, place: str) -> RowRef:
-        """Returns the row that a place belongs to: of a group's line its own row, else the record's first; or no row."""
+        """Returns the row that a place belongs to: a filled one's own, of a group's line its row, else the first; or no row."""
+        first = next(iter(self.rows), RowRef("", 0, 0, ""))
         line = place.rpartition(".")[0]
-        beside = next((o.row for p, o in self.origins.items() if line and p.startswith(f"{line}.")), None)
-        return beside or next(iter(self.rows), RowRef("", 0, 0, ""))
+        whole = place.rpartition("[")[0] if place.endswith("]") else place
+        filled = next((p for p in (place, whole) if p in self.origins), None)
+        filled = filled or next((p for p in self.origins if line and p.startswith(f"{line}.")), place)
+        return self.joined.get(filled, first)
 
 
 def plain(value: Any) -> Any:
@@ -93,6 +95,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def key_text(value: Any) -> str:
+    """Returns a value as a part of a key, empty when there is none."""
+    if type(value) is str:
+        return value
+    return "" if value is None else str(plain(value))
 
 
 def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,14 +1,14 @@
 """Source files -> form records: tables found, lines joined to their records, orphans told. See docs/decisions/0002-mapping-language.md."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server.errors import Issue, Severity
 from fhir_server.mapping.binding import Binding, bind
-from fhir_server.mapping.cells import Gathered, lines_in_order, read_cell
+from fhir_server.mapping.cells import CellReader, Gathered, Reading, lines_in_order, put_cell, read_cell
 from fhir_server.mapping.codecs.text import folded, raw_text
 from fhir_server.mapping.dialect import Dialect, Table
 from fhir_server.mapping.findings import at_row, at_value, shown
@@ -36,6 +36,13 @@ class ReadRecord:
     is_blank: bool = False
 
 
+class _Bound(NamedTuple):
+    """A header's binding, and what reads each of its columns."""
+
+    binding: Binding
+    reads: tuple[tuple[int, Callable[[Any], Reading]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class RecordReader:
     """Reads the records of one form in one dialect.
@@ -47,7 +54,8 @@ class RecordReader:
     zone: tzinfo
     unused: Counter[tuple[str, str]] = field(default_factory=Counter)
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _bindings: dict[tuple[str, tuple[str, ...]], Binding] = field(default_factory=dict)
+    _bindings: dict[tuple[str, tuple[str, ...]], _Bound] = field(default_factory=dict)
+    _cells: dict[tuple[str, str], CellReader] = field(default_factory=dict)
     _lines: dict[LineKey, list[Gathered]] = field(default_factory=dict)
     _joined: set[LineKey] = field(default_factory=set)
 
@@ -89,7 +97,7 @@ class RecordReader:
             for line in self._nested(found, line_table, cells[index], name):
                 _attach(found, line_table.group, line)
         _constants(found, table, self.zone)
-        record = FormRecord(found.values, tuple(rows), found.origins, feeds)
+        record = FormRecord(found.values, tuple(rows), found.origins, feeds, found.joined)
         return ReadRecord(found.ref, record, tuple(counted), tuple(_hinted(found)))
 
     def _join(self, found: Gathered, part: Table) -> tuple[list[RowRef], bool]:
@@ -115,22 +123,30 @@ class RecordReader:
     def _gather(
         self, row: SourceRow, table: Table, *, ref: RowRef | None = None
     ) -> tuple[Gathered, Binding, list[Any]]:
-        binding = self._bindings.get((table.name, row.header))
-        if binding is None:
-            binding = self._bindings[table.name, row.header] = bind(self.dialect, table, row.header)
+        bound = self._bindings.get((table.name, row.header))
+        if bound is None:
+            bound = self._bindings[table.name, row.header] = self._bound(bind(self.dialect, table, row.header))
+        binding, reads = bound
         cells = list(row.cells)
         for index, name in binding.drops:
             if cells[index] not in ("", None):
                 self.dropped[row.file, name] += 1
                 cells[index] = ""
         found = Gathered(ref or row.ref(tuple(cells)))
-        for index, spelled, column in binding.reads:
+        for index, read in reads:
             if cells[index] not in ("", None):
-                read_cell(column, cells[index], found, spelled=spelled, zone=self.zone)
+                put_cell(read(cells[index]), found)
         for index, name in binding.unused:
             if cells[index] not in ("", None):
                 self.unused[row.file, name] += 1
         return found, binding, cells
+
+    def _bound(self, binding: Binding) -> _Bound:
+        """A header's columns with what reads them; a title means the same in every header that a table has."""
+        name = binding.table.name
+        for _, spelled, column in binding.reads:
+            self._cells.setdefault((name, spelled), CellReader(column, spelled, self.zone))
+        return _Bound(binding, tuple((index, self._cells[name, title].read) for index, title, _ in binding.reads))
 
     def _refused(self, row: SourceRow) -> ReadRecord | None:
         """A row that holds nothing, could not be taken apart, or lost characters before it came here."""
@@ -169,7 +185,7 @@ def _constants(found: Gathered, table: Table, zone: tzinfo) -> None:
     for column, text in table.constants:
         if column.name in found.values:
             continue
-        read_cell(column, text, found, spelled=column.name, zone=zone)
+        put_cell(read_cell(column, text, spelled=column.name, zone=zone), found)
 
 
 def _attach(found: Gathered, group: str, line: Gathered) -> None:
@@ -180,7 +196,10 @@ def _attach(found: Gathered, group: str, line: Gathered) -> None:
         lines = found.values.setdefault(group, [])
         lines.append(line.values)
         for name, origin in line.origins.items():
-            found.origins[f"{group}[{len(lines)}].{name}"] = origin
+            place = f"{group}[{len(lines)}].{name}"
+            found.origins[place] = origin
+            if line.ref is not found.ref:
+                found.joined[place] = line.ref
         found.issues.extend(replace(i, path=f"{group}[{len(lines)}].{i.path}") for i in line.issues)
         return
     found.issues.extend(line.issues)
@@ -191,9 +210,12 @@ def _merge(found: Gathered, part: Gathered) -> None:
     for place, origin in part.origins.items():
         own = found.origins.get(place)
         if own is not None and plain(found.values[place]) != plain(part.values[place]):
-            told = {"other": origin.row.file, "other_row": origin.row.row, "kept": shown(origin.raw)}
-            found.issues.append(at_value("mapping.other-value", own, severity=Severity.WARNING, path=place, **told))
-        found.values[place], found.origins[place] = part.values[place], origin
+            told = {"other": part.ref.file, "other_row": part.ref.row, "kept": shown(origin.raw)}
+            row = found.joined.get(place, found.ref)
+            found.issues.append(
+                at_value("mapping.other-value", row, own, severity=Severity.WARNING, path=place, **told)
+            )
+        found.values[place], found.origins[place], found.joined[place] = part.values[place], origin, part.ref
 
 
 def _hinted(found: Gathered) -> list[Issue]:

@@ -34,7 +34,7 @@ def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Iss
 
     A rule whose fields are empty is not broken, `requires` and `any_of` aside.
     """
-    case = _Case(record.values, today.strftime("%Y-%m-%d"))
+    case = _Case(record.values, today.date().isoformat())
     broken = [(rule, place) for rule in form.rules for place in _RULES[rule.shape](case, rule.arguments)]
     return [_finding(rule, record, place, form.fields[place].label) for rule, place in broken]
 
@@ -110,9 +110,9 @@ def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[
     """
     issues: list[Issue] = []
     changed: JsonObject = {}
-    for found in form.fields.values():
+    for found in form.identities:
         text = record.values.get(found.name)
-        if found.check == "id-card" and isinstance(text, str):
+        if isinstance(text, str):
             card = read_id_card(text)
             problem = card.problem or _birth_problem(card, record.values.get(found.birth))
             changed[found.name] = Unverified(card.number) if problem else card.number

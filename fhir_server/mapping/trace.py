@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from fhir_server.mapping.nodes import Node
 from fhir_server.mapping.plan import Plan
 from fhir_server.mapping.record import FormRecord, without_number
-from fhir_server.mapping.run import Made
-from fhir_server.mapping.template import Node
+from fhir_server.mapping.resource_plan import Made
 
 _NUMBER = re.compile(r"\[(\d+)\]")
 _INDEX = re.compile(r"\[\d+\]|\.ofType\(\w+\)|\.where\([^)]*\)")

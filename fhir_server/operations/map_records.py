@@ -22,7 +22,8 @@ from fhir_server.mapping.findings import at_place, at_row
 from fhir_server.mapping.record import FormRecord, RowRef, plain
 from fhir_server.mapping.records import ReadRecord, RecordReader
 from fhir_server.mapping.report import Report, Tally, UnusedColumn
-from fhir_server.mapping.run import Made, MapResult, bundle_of, record_key
+from fhir_server.mapping.resource_plan import Made
+from fhir_server.mapping.run import MapResult, bundle_of
 from fhir_server.mapping.sources import FileRefused, SourceFile, open_source
 from fhir_server.mapping.trace import place_of, places_of
 
@@ -39,15 +40,21 @@ _UNMAPPED = "validation.binding-extensible"
 class MappedRecord:
     """One record's outcome. `bundle` is None when it was rejected; then `issues` has the error.
 
-    `values` is the plain form record (empty when the row could not be read). A collected one has no row.
+    `typed` is the form record as it was read (empty when the row could not be). A collected one has no row.
     """
 
     row: RowRef
     key: str
-    values: JsonObject
+    typed: JsonObject
     bundle: JsonObject | None
     issues: tuple[Issue, ...]
     is_collected: bool = False
+
+    @property
+    def values(self) -> JsonObject:
+        """The plain form record."""
+        values: JsonObject = plain(self.typed)
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +133,16 @@ class MapRun:
         checked, found = self.mapper.check(record, now=self.now, bad_id=self.bad_id)
         told = {i.path for i in item.issues if i.severity is Severity.ERROR}
         issues = [*item.issues, *(i for i in found if i.path not in told)]
-        if has_errors(issues):
+        if issues and has_errors(issues):
             return self._rejected(item, issues)
         result = self.mapper.map(checked, now=self.now)
         issues += result.issues
         told = {i.path for i in issues if i.key == "mapping.code-unmapped"}
         issues += [i for i in self._invalid(checked, result) if i.key != _UNMAPPED or i.params.get("place") not in told]
-        if result.bundle is None or has_errors(issues):
+        if result.bundle is None or (issues and has_errors(issues)):
             return self._rejected(item, issues)
-        key = record_key(self.mapper.plan, checked)
-        issues += [*self._repeated(checked), *self._memory.broken(self.mapper.form, checked, key)]
+        issues += self._repeated(result.key, checked.rows[0])
+        issues += self._memory.broken(self.mapper.form, checked, result.key)
         return self._mapped(item, checked, result, issues, collection)
 
     def _rejected(self, item: ReadRecord, issues: Sequence[Issue]) -> MappedRecord:
@@ -143,7 +150,7 @@ class MapRun:
         bad = [(i.params.get("file"), i.params.get("row")) for i in issues if has_errors([i])]
         at = next((f"{file} #{number}" for file, number in bad if file), "")
         beside = [at_row("mapping.rejected-with", r, at=at) for r in rows if at and (r.file, r.row) not in bad]
-        values = plain(item.record.values) if item.record else {}
+        values = item.record.values if item.record else {}
         self._tally.count("rejected", rows)
         self._tally.tell([*issues, *beside])
         return MappedRecord(item.ref, "", values, None, (*issues, *beside))
@@ -161,13 +168,11 @@ class MapRun:
         self._unused_fields.update(result.unused)
         for name, resource in result.collected:
             collection.add(name, resource)
-        key = "#".join(record_key(self.mapper.plan, record))
-        values = plain(item.record.values) if item.record else {}
-        return MappedRecord(record.rows[0], key, values, result.bundle, tuple(issues))
+        values = item.record.values if item.record else {}
+        return MappedRecord(record.rows[0], "#".join(result.key), values, result.bundle, tuple(issues))
 
-    def _repeated(self, record: FormRecord) -> list[Issue]:
+    def _repeated(self, key: tuple[str, ...], row: RowRef) -> list[Issue]:
         """A record that came before in this run: unchanged, or told with the row that it replaces."""
-        key, row = record_key(self.mapper.plan, record), record.rows[0]
         first = self._seen.setdefault(key, row)
         if first is row:
             return []

@@ -8,7 +8,7 @@ import pytest
 from fhir_server.errors import NotFound
 from fhir_server.mapping import BrokenMapping, load_mappings
 from fhir_server.mapping.ids import derived_id, namespace_of
-from fhir_server.mapping.run import Made
+from fhir_server.mapping.resource_plan import Made
 from fhir_server.mapping.trace import places_of
 
 NOW = datetime(2025, 7, 1, tzinfo=UTC)
@@ -93,6 +93,10 @@ def resources(text):
 
 def one(body):
     return resources(f"  - {{name: a, type: Basic, entity: e, key: [no], when: day, body: {{{body}}}}}\n")
+
+
+def nested(depth):
+    return "=no" if not depth else f"{{$each: tags, do: {nested(depth - 1)}}}"
 
 
 @pytest.fixture
@@ -268,6 +272,8 @@ def test_failing_numbers_are_errors_when_the_command_says_so(build):
         ({"maps": one("x: {$self: nothing}")}, "no resource of this map is called 'nothing'"),
         ({"maps": one("x: {$each: note, do: y}")}, "note does not repeat"),
         ({"maps": one("x: =.name")}, "'.name' outside of each"),
+        ({"maps": one("x: 1").replace("key: [no]", "key: []")}, "key is missing"),
+        ({"maps": one(f"x: {nested(17)}")}, "directives are nested more than 16 deep"),
         ({"maps": one("x: {$quantity: weight, colour: red}")}, "unknown option 'colour'"),
         ({"maps": one("x: {$when: {colour: red}, then: y}")}, "a condition is a field"),
         ({"maps": one("x: 1") + "  - {name: a, type: Basic, entity: e, key: [no], body: {}}\n"}, "unique: a"),
@@ -289,6 +295,13 @@ def test_a_broken_file_names_itself_and_the_place(build, broken, says):
     with pytest.raises(BrokenMapping) as stopped:
         build(**({"maps": one("x: =note")} | broken))
     assert says in str(stopped.value)
+
+
+def test_loops_within_loops_as_deep_as_the_language_allows(build):
+    found = body(build(one(f"x: {nested(16)}")), tags=["a"])["x"]
+    for _ in range(16):
+        (found,) = found
+    assert found == "N1"
 
 
 def test_an_unknown_form_or_dialect_is_told_with_the_known_ones(build, tmp_path):
