@@ -1,6 +1,7 @@
 """`fhir-server serve`."""
 
 import ipaddress
+import sys
 from typing import Annotated
 
 import typer
@@ -9,6 +10,12 @@ from fhir_server.cli.output import fail
 from fhir_server.cli.packages import Packages, print_notes, setting_of
 from fhir_server.errors import issue
 from fhir_server.settings import Settings
+
+GARBAGE_OBJECTS = 10_000
+"""New containers between two looks for garbage; a large body makes a million, none of it garbage."""
+
+SWITCH_S = 0.001
+"""How long a thread that computes keeps the event loop waiting, in seconds; Python's own 0.005 is felt by every read."""
 
 
 def serve(
@@ -60,28 +67,22 @@ def _run(settings: Settings) -> None:
 
     gc.disable()  # nothing that start makes is garbage; looking for some costs a tenth of it
 
-    import uvicorn
-
     from fhir_server.app import UnknownStore, build_parts
     from fhir_server.errors import FhirError
     from fhir_server.web.application import web_application
+    from fhir_server.web.transport.memory import return_large_blocks
+    from fhir_server.web.transport.serving import run
+
+    return_large_blocks()
 
     try:
         parts = build_parts(settings)
     except (FhirError, UnknownStore, ValueError, OSError) as error:
         fail(f"cannot start: {error}")
     gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
     gc.enable()
+    sys.setswitchinterval(SWITCH_S)
     print_notes(parts.definitions.findings)
     typer.echo(f"FHIR R4 at http://{settings.host}:{settings.port}/fhir  (store {settings.store}; Ctrl-C stops)")
-    uvicorn.run(
-        web_application(parts),
-        host=settings.host,
-        port=settings.port,
-        log_level=settings.log_level,
-        access_log=False,
-        server_header=False,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-    )
+    run(web_application(parts), settings)

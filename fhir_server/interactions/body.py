@@ -1,9 +1,11 @@
 """The resource in a request's body, checked against the URL, https://hl7.org/fhir/R4/http.html#update."""
 
 import re
+from typing import Any
 
 from fhir_server.errors import BadStructure, BadValue, InvalidRequest, MissingElement, has_errors
 from fhir_server.fhir.json_codec import decode
+from fhir_server.fhir.references import ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.messages import FhirRequest
 
@@ -42,6 +44,33 @@ def faulty_resource_of(request: FhirRequest, type_: str | None = None) -> JsonOb
     if type_ is not None and found != type_:
         raise InvalidRequest.of("rest.resource-type-differs", "resourceType", found=found, expected=type_)
     return resource
+
+
+def relative_resource_of(request: FhirRequest, type_: str) -> JsonObject:
+    """Returns the resource in the body to be stored: references below this server's own base URL become relative ones.
+
+    So they are found, and checked, whatever name a client calls the server by. A Bundle is stored as it is: what its
+    references mean depends on the URLs of its entries, and it may be signed.
+
+    Raises:
+        FhirError: as `resource_of`.
+    """
+    resource = resource_of(request, type_)
+    is_own = type_ != "Bundle" and f"{request.base}/".encode() in request.body
+    return made_relative(resource, request.base) if is_own else resource
+
+
+def made_relative(value: Any, base: str) -> Any:
+    """Returns a copy in which every `reference` below `base` is relative to it."""
+    if isinstance(value, list):
+        return [made_relative(item, base) for item in value]
+    if not isinstance(value, dict):
+        return value
+    copy = {key: made_relative(child, base) for key, child in value.items()}
+    text = copy.get("reference")
+    if isinstance(text, str) and parse_reference(text, base).kind is ReferenceKind.LOCAL:
+        copy["reference"] = text.removeprefix(f"{base.rstrip('/')}/")
+    return copy
 
 
 def check_id(id_: str) -> None:

@@ -6,7 +6,10 @@ https://hl7.org/fhir/R4/http.html#trules
 from collections.abc import Iterator
 from typing import Any
 
+from fhir_server.fhir.references import ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject
+
+_UNIVERSAL = ("urn:uuid:", "urn:oid:")
 
 
 def references_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -22,6 +25,27 @@ def references_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from references_in(child, f"{path}[{index}]")
 
 
+def texts_in(resource: JsonObject) -> list[str]:
+    """Returns the text of every `reference` inside a resource, in no order: what `references_in` tells but the places."""
+    texts: list[str] = []
+    waiting: list[Any] = [resource]
+    for value in waiting:
+        inner = value
+        if type(value) is dict:
+            text = value.get("reference")
+            if type(text) is str:
+                texts.append(text)
+            inner = value.values()
+        waiting += [child for child in inner if type(child) is dict or type(child) is list]
+    return texts
+
+
+def base_of(url: str) -> str:
+    """Returns the base of a RESTful URL with its slash (`http://h/fhir/` of `http://h/fhir/Patient/1`), or nothing."""
+    parsed = parse_reference(url)
+    return f"{parsed.base}/" if parsed.kind is ReferenceKind.REMOTE and not parsed.version else ""
+
+
 def is_conditional(reference: str) -> bool:
     """Tells whether a reference is a search (`Patient?identifier=...`)."""
     type_, question, _ = reference.partition("?")
@@ -30,6 +54,8 @@ def is_conditional(reference: str) -> bool:
 
 def unresolved_in(resource: JsonObject, path: str) -> Iterator[tuple[str, str]]:
     """Yields the `urn:uuid` and `urn:oid` references that are still there after rewriting."""
+    if not any(text.startswith(_UNIVERSAL) for text in texts_in(resource)):
+        return
     for place, text in references_in(resource, path):
-        if text.startswith(("urn:uuid:", "urn:oid:")):
+        if text.startswith(_UNIVERSAL):
             yield place, text

@@ -9,16 +9,21 @@ from functools import lru_cache
 
 from fhir_server import __version__
 from fhir_server.definitions.registry import Definitions, ResourceSupport, SearchParameter
+from fhir_server.errors import BadValue
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.patch import FORMATS
+from fhir_server.interactions.queries import refuse_unknown
+from fhir_server.interactions.subset import NAMES, shown, subset_of
+from fhir_server.interactions.terminology_capabilities import terminology_capabilities
 from fhir_server.search.offered import offered as offered_parameters
 from fhir_server.search.offered import references
 
 _STARTED = datetime.now(UTC).replace(microsecond=0)
 OPERATION_BASE = "http://hl7.org/fhir/OperationDefinition/"
+COMPARTMENT_BASE = "http://hl7.org/fhir/CompartmentDefinition/"
 PARAMETER_BASE = "http://hl7.org/fhir/SearchParameter/"
 SEARCHING = (
     "A string search with a Chinese character matches anywhere in the text (小明 finds 王小明); other values match its "
@@ -26,9 +31,25 @@ SEARCHING = (
 )
 
 
+MODES = ("full", "normative", "terminology")
+
+
 async def capabilities(parts: Parts, request: FhirRequest) -> FhirResponse:
-    """Returns the CapabilityStatement of this server as it is configured."""
-    return FhirResponse(200, _statement_bytes(parts, request.base))
+    """Returns the CapabilityStatement of this server as it is configured; its terminology alone with that `mode`.
+
+    Raises:
+        BadValue: another mode.
+        SearchParameterUnknown: a parameter that is none of this interaction.
+    """
+    refuse_unknown(request, ("mode", *NAMES))
+    mode = dict(request.query).get("mode", "full")
+    if mode not in MODES:
+        raise BadValue.of("rest.parameter-invalid", "mode", name="mode", value=mode[:80], expected=", ".join(MODES))
+    of_terms = mode == "terminology"
+    type_ = "TerminologyCapabilities" if of_terms else "CapabilityStatement"
+    subset = subset_of(request.query, parts.definitions, [type_], counted=False)
+    body = _terminology_bytes(parts, request.base) if of_terms else _statement_bytes(parts, request.base)
+    return FhirResponse(200, shown(body, subset, parts.definitions))
 
 
 @lru_cache(maxsize=8)
@@ -41,6 +62,21 @@ def _statement_bytes(parts: Parts, base: str) -> bytes:
     return encode(statement)
 
 
+@lru_cache(maxsize=2)
+def _terminology_bytes(parts: Parts, base: str) -> bytes:
+    return encode(terminology_capabilities(parts.definitions, _head(base), parts.operations.keys()))
+
+
+def _head(base: str) -> JsonObject:
+    return {
+        "status": "active",
+        "date": _STARTED.isoformat().replace("+00:00", "Z"),
+        "kind": "instance",
+        "software": {"name": "fhir-server", "version": __version__},
+        "implementation": {"description": "FHIR server for family-doctor contracts", "url": base},
+    }
+
+
 def _statement(parts: Parts, base: str) -> JsonObject:
     documentation = "Family-doctor contracts (家庭医生签约服务): residents, teams, contracts, follow-ups, referrals."
     documentation = f"{documentation} {SEARCHING}"
@@ -48,21 +84,20 @@ def _statement(parts: Parts, base: str) -> JsonObject:
     rest: JsonObject = {
         "mode": "server",
         "documentation": documentation,
+        "security": {"cors": bool(parts.settings.cors_origins.strip())},
         "resource": [
             _resource(parts, s, pointed_at.get(t, ())) for t, s in sorted(parts.definitions.resources.items())
         ],
         "interaction": [{"code": code} for code in ("transaction", "batch", "history-system", "search-system")],
     }
-    operations = [_operation(parts, "", name) for name, place in sorted(parts.operations.items()) if place.on_system]
+    operations = [operation_of(parts, "", name) for name, place in sorted(parts.operations.items()) if place.on_system]
     if operations:
         rest["operation"] = operations
+    owners = [t for t in sorted(parts.definitions.resources) if parts.definitions.compartment(t)]
+    rest["compartment"] = [f"{COMPARTMENT_BASE}{owner.lower()}" for owner in owners]
     return {
         "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": _STARTED.isoformat().replace("+00:00", "Z"),
-        "kind": "instance",
-        "software": {"name": "fhir-server", "version": __version__},
-        "implementation": {"description": "FHIR server for family-doctor contracts", "url": base},
+        **_head(base),
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "patchFormat": list(FORMATS),
@@ -88,7 +123,7 @@ def _resource(parts: Parts, support: ResourceSupport, pointed_at: Sequence[str])
         "searchRevInclude": sorted(pointed_at),
         "searchParam": [*(_parameter(p) for _, p in sorted(offered_parameters(support).items())), *_of_texts(support)],
         "supportedProfile": list(support.profiles),
-        "operation": list(_operations(parts, support.type)),
+        "operation": list(operations_of(parts, support.type)),
     }
     return {key: value for key, value in entry.items() if value != []}
 
@@ -114,15 +149,16 @@ def _parameter(parameter: SearchParameter) -> JsonObject:
     return {"name": parameter.code, "definition": parameter.url, "type": parameter.kind}
 
 
-def _operations(parts: Parts, type_: ResourceType) -> Iterator[JsonObject]:
+def operations_of(parts: Parts, type_: ResourceType) -> Iterator[JsonObject]:
     """Yields the operations of a type: those that R4 defines for it or for all, and our own."""
     ours = parts.operations.keys() - _defined(parts.definitions)
     for name, place in sorted(parts.operations.items()):
         if (place.on_type or place.on_instance) and (name in ours or _r4_definition(parts, type_, name)):
-            yield _operation(parts, type_, name)
+            yield operation_of(parts, type_, name)
 
 
-def _operation(parts: Parts, type_: str, name: str) -> JsonObject:
+def operation_of(parts: Parts, type_: str, name: str) -> JsonObject:
+    """Returns name and definition of an operation on a type, or on the system where `type_` is empty."""
     own = f"{parts.definitions.base}/OperationDefinition/{name}"
     return {"name": name, "definition": _r4_definition(parts, type_, name) or own}
 

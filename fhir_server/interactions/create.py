@@ -1,11 +1,14 @@
-"""create: `POST [type]`, also conditional by If-None-Exist, https://hl7.org/fhir/R4/http.html#create."""
+"""create: `POST [type]`, also conditional by If-None-Exist, https://hl7.org/fhir/R4/http.html#create.
+
+Clients that have no such header send the criteria in the URL, as those of other conditional interactions.
+"""
 
 from dataclasses import replace
 from datetime import datetime
 
 from fhir_server.fhir.shapes import ResourceId, ResourceType
-from fhir_server.interactions.body import resource_of
-from fhir_server.interactions.conditional import criteria_of, find_one
+from fhir_server.interactions.body import relative_resource_of
+from fhir_server.interactions.conditional import Criteria, criteria_from, criteria_of, find_one
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import refuse_unknown
@@ -16,19 +19,17 @@ from fhir_server.store.contract import Key, Snapshot
 
 
 async def create(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
-    """Stores a new resource under a fresh id; 200 with the existing one when If-None-Exist matches it.
+    """Stores a new resource under a fresh id; 200 with the existing one when the criteria match it.
 
     Raises:
         ResourceInvalid: the resource breaks R4 or its profile.
-        MultipleMatches: If-None-Exist matches several.
+        MultipleMatches: the criteria match several.
         Conflict: a reference leads nowhere, or others kept creating what matches.
     """
-    refuse_unknown(request, ())
-    resource = resource_of(request, type_)
+    resource = relative_resource_of(request, type_)
     key = Key(ResourceType(type_), ResourceId(parts.ids.fresh()))
     draft = draft_of(parts, request, key, resource=resource, method="POST")
-    header = request.header("if-none-exist")
-    criteria = None if header is None else criteria_of(parts, key.type, header, request.base)
+    criteria = _criteria_of(parts, request, key.type)
 
     async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
         if criteria is None:
@@ -40,3 +41,11 @@ async def create(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
         return await store_draft(parts, request, guarded, current=None, now=now)
 
     return await repeat_on_lost_race(parts, attempt)
+
+
+def _criteria_of(parts: Parts, request: FhirRequest, type_: ResourceType) -> Criteria | None:
+    header = request.header("if-none-exist")
+    if header is not None:
+        refuse_unknown(request, ())
+        return criteria_of(parts, type_, header, request.base)
+    return criteria_from(parts, type_, request.query, request.base) if request.query else None

@@ -11,9 +11,10 @@ from fhir_server.interactions.conditional import Criteria, criteria_from, find_o
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.integrity import commit, referrers_of, ways_of
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.preconditions import check_if_match
 from fhir_server.interactions.prefer import preference_of
 from fhir_server.interactions.queries import refuse_unknown
-from fhir_server.interactions.write_plan import check_if_match, if_match_of, repeat_on_lost_race
+from fhir_server.interactions.write_plan import if_match_of, repeat_on_lost_race
 from fhir_server.interactions.written import outcome_of
 from fhir_server.search.query import SortBy, SortKey
 from fhir_server.store.contract import Delete, Key, Snapshot, StoredVersion

@@ -18,6 +18,7 @@ from fhir_server.interactions.delete import conditional_delete, delete
 from fhir_server.interactions.entries import check_bundle
 from fhir_server.interactions.history import history, history_of_system, history_of_type
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.own_operations import at_their_place
 from fhir_server.interactions.patch import conditional_patch, patch
 from fhir_server.interactions.read import read
 from fhir_server.interactions.search import search, search_by_post
@@ -138,7 +139,7 @@ async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, names: lis
     if run is None or name not in offered:
         _verb(request, {verb: run for verb, (name, run) in verbs.items() if name in offered})
     assert run is not None
-    return await run(parts, request, *names)
+    return await run(at_their_place(parts, names[0]), request, *names)
 
 
 async def _on_base(parts: Parts, request: FhirRequest) -> FhirResponse:
@@ -157,7 +158,7 @@ async def _operate(parts: Parts, request: FhirRequest, name: str) -> FhirRespons
         valid = ", ".join(f"${n}" for n, p in sorted(parts.operations.items()) if _is_at(p, target)) or "none"
         raise NotFound.of("rest.operation-unknown", name=name, valid=valid)
     _verb(request, dict.fromkeys(place.verbs))
-    return await place.run(parts, request, target)
+    return await place.run(at_their_place(parts, before[0]) if before else parts, request, target)
 
 
 def _is_at(place: OperationPlace, target: Target) -> bool:

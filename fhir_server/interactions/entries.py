@@ -88,6 +88,8 @@ def read_entry(index: int, raw: JsonObject, base: str) -> tuple[Entry | None, li
     path, query = split_url(url, base)
     entry = Entry(index, method, path, query, raw.get("fullUrl"), raw.get("resource"), _headers_of(request))
     found = _shape_issues(entry, url)
+    if not isinstance(raw.get("fullUrl", ""), str):
+        found.append(issue("bundle.full-url-invalid", f"{where}.fullUrl"))
     return (None, found) if found else (entry, [])
 
 

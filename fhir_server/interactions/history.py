@@ -1,17 +1,18 @@
 """history of a resource, a type, or everything: `GET [type]/[id]/_history`, https://hl7.org/fhir/R4/http.html#history."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from fhir_server.errors import NotFound, NotSupported, SearchValueInvalid
 from fhir_server.fhir.bundles import BundleEntry, Link, bundle_bytes
 from fhir_server.fhir.dates import Range, range_of
-from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
+from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of, stamp
 from fhir_server.interactions.queries import PAGE, Pairs, count_of, refuse_unknown, self_url
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.store.contract import Cursor, Key, Page, Past, StoredVersion
+from fhir_server.store.contract import Cursor, Key, Page, Past, Snapshot, StoredVersion
 
 PARAMETERS = ("_count", "_since", "_at", "_sort", "_summary", "_elements", PAGE)
 ORDER = "-_lastUpdated"
@@ -67,8 +68,16 @@ async def _history(parts: Parts, request: FhirRequest, of: Key | ResourceType | 
     cursor = None if asked.token is None else _cursor_of(parts, request, asked.used, asked.token)
     async with parts.store.snapshot() as snapshot:
         page = await snapshot.history(asked.past, cursor)
-    entries = [_entry(parts, request.base, asked.subset, version) for version in page.matches]
+        before = page.matches[-1:] and await _before(snapshot, page.matches[-1])
+    gone = {(v.key, v.version) for v in (*page.matches, *before) if v.body is None}
+    entries = [_entry(parts, request.base, asked.subset, version, gone) for version in page.matches]
     return FhirResponse(200, bundle_bytes("history", entries, _links(parts, request, asked, page), total=page.total))
+
+
+async def _before(snapshot: Snapshot, last: StoredVersion) -> tuple[StoredVersion, ...]:
+    """Returns the version before the last one of a page, of which the page does not tell whether it is a deletion."""
+    found = await snapshot.read(last.key, VersionId(last.version - 1)) if last.version > 1 else None
+    return (found,) if found else ()
 
 
 def _asked(parts: Parts, request: FhirRequest, of: Key | ResourceType | None) -> _Asked:
@@ -90,7 +99,7 @@ def _range_of(parts: Parts, query: dict[str, str], name: str) -> Range | None:
     if text is None:
         return None
     try:
-        return range_of(text, parts.zone)
+        return range_of(text.replace(" ", "+"), parts.zone)  # a plus that was not encoded, of an offset
     except ValueError:
         expected = "an instant such as 2026-01-31T08:00:00+08:00"
         raise SearchValueInvalid.of("rest.parameter-invalid", name, name=name, value=text, expected=expected) from None
@@ -115,9 +124,13 @@ def _links(parts: Parts, request: FhirRequest, asked: _Asked, page: Page) -> lis
     return links
 
 
-def _entry(parts: Parts, base: str, subset: Subset, version: StoredVersion) -> BundleEntry:
+def _entry(
+    parts: Parts, base: str, subset: Subset, version: StoredVersion, gone: Collection[tuple[Key, int]]
+) -> BundleEntry:
+    """Returns a version as an entry; 201 if it made the resource, or brought it back from what `gone` tells."""
     key = version.key
-    created = version.method == "POST" or (version.method == "PUT" and version.version == 1)
+    is_first = version.version == 1 or (key, version.version - 1) in gone
+    created = version.method == "POST" or (version.method == "PUT" and is_first)
     status = "204" if version.body is None else "201" if created else "200"
     url = key.type if version.method == "POST" else str(key)
     return BundleEntry(

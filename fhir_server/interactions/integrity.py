@@ -29,13 +29,15 @@ REF = "_ref"
 _REFERENCE = re.compile(rb'"reference":"([^"\\]+)"')
 """A reference in canonical JSON; in any other text a quote has a backslash before it."""
 
-WITNESSES = frozenset({"AuditEvent", "Provenance"})
-"""They tell what happened to others and must outlive them: nothing is kept for their sake."""
+WITNESSES = frozenset({"AuditEvent", "Bundle", "Provenance"})
+"""They tell what happened to others, or how others were, and must outlive them: nothing is kept for their sake."""
+FREE = frozenset({"AuditEvent", "Bundle"})
+"""They may name what is not here: what a stored Bundle refers to is looked for inside it first."""
 
 
 def needs_of(parts: Parts, resource: JsonObject, base: str) -> frozenset[Key]:
     """Returns the resources that must be there for this one to be stored; none where integrity is not asked for."""
-    if not parts.policy.referential_integrity or resource["resourceType"] == "AuditEvent":
+    if not parts.policy.referential_integrity or resource["resourceType"] in FREE:
         return frozenset()
     return frozenset(key for text in _texts(resource) if (key := _needed(resource, text, base)) is not None)
 

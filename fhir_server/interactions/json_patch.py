@@ -80,10 +80,9 @@ def _moved(issue: Issue) -> Issue:
 
 
 def _step_of(place: str, raw: Any) -> Step:
-    if not isinstance(raw, dict) or raw.get("op") not in _RUN:
-        found = raw.get("op") if isinstance(raw, dict) else raw
-        raise InvalidRequest.of("patch.operation-unknown", place, found=found, valid=", ".join(_RUN))
-    op = raw["op"]
+    op = raw.get("op") if isinstance(raw, dict) else raw
+    if not isinstance(raw, dict) or not isinstance(op, str) or op not in _RUN:
+        raise InvalidRequest.of("patch.operation-unknown", place, found=op, valid=", ".join(_RUN))
     if op in ("add", "replace", "test") and "value" not in raw:
         raise InvalidRequest.of("patch.member-missing", place, name="value", op=op)
     source = _pointer_of(place, raw, "from") if op in ("move", "copy") else ()

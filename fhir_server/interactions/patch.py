@@ -6,15 +6,17 @@ from datetime import datetime
 from fhir_server.errors import BadStructure, Gone, InvalidRequest, NotFound, UnsupportedMedia
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
-from fhir_server.interactions.body import check_id, resource_of
+from fhir_server.interactions.body import check_id, made_relative, resource_of
 from fhir_server.interactions.conditional import criteria_from, find_one
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.fhirpath_patch import fhirpath_patch
 from fhir_server.interactions.json_patch import JSON_PATCH, json_patch
+from fhir_server.interactions.merge_patch import MERGE_PATCH, is_merge_patch, merge_patch
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.preconditions import check_if_match
 from fhir_server.interactions.queries import refuse_unknown
 from fhir_server.interactions.storing import draft_of, store_draft
-from fhir_server.interactions.write_plan import check_if_match, if_match_of, repeat_on_lost_race
+from fhir_server.interactions.write_plan import if_match_of, repeat_on_lost_race
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
 Change = Callable[[JsonObject], JsonObject]
@@ -31,7 +33,7 @@ _PARAMETERS = frozenset(
         "",
     }
 )
-FORMATS = (JSON_PATCH, "application/fhir+json", "application/fhir+xml")
+FORMATS = (JSON_PATCH, "application/fhir+json", "application/fhir+xml", MERGE_PATCH)
 
 
 async def patch(parts: Parts, request: FhirRequest, type_: str, id_: str) -> FhirResponse:
@@ -41,7 +43,7 @@ async def patch(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fhi
         NotFound: there never was such a resource.
         Gone: it is deleted.
         PreconditionFailed: If-Match names another version than the current one.
-        UnsupportedMedia: neither JSON Patch nor FHIRPath Patch.
+        UnsupportedMedia: no patch that is known here.
         InvalidRequest: the patch is malformed, or changes what it may not.
         ResourceInvalid: it cannot be applied, or its result breaks R4 or its profile.
         Conflict: a test of the patch fails, a reference leads nowhere, or others kept changing the resource.
@@ -82,6 +84,8 @@ async def _changed(
 ) -> FhirResponse:
     check_if_match(current.key, if_match_of(request), current)
     resource = patched(current, change)
+    if current.key.type != "Bundle":
+        resource = made_relative(resource, request.base)
     draft = draft_of(parts, request, current.key, resource=resource, method="PATCH")
     return await store_draft(parts, request, draft, current=current, now=now)
 
@@ -126,7 +130,7 @@ def _immutable(key: Key, name: str) -> InvalidRequest:
 
 
 def change_of(parts: Parts, request: FhirRequest) -> Change:
-    """Reads a patch: JSON Patch, or FHIRPath Patch as Parameters.
+    """Reads a patch: JSON Patch, FHIRPath Patch as Parameters, or JSON Merge Patch.
 
     Raises:
         UnsupportedMedia: neither.
@@ -135,6 +139,8 @@ def change_of(parts: Parts, request: FhirRequest) -> Change:
     media = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if media == JSON_PATCH:
         return json_patch(request.body)
+    if is_merge_patch(media, request.body):
+        return merge_patch(request.body)
     if media not in _PARAMETERS or request.body.lstrip().startswith(b"["):
         raise UnsupportedMedia.of("rest.patch-media", "Content-Type", found=media, valid=", ".join(FORMATS))
     limit_ms = parts.settings.fhirpath_limit_ms

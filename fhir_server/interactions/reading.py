@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from fhir_server.errors import BadValue, Gone
+from fhir_server.errors import Gone
 from fhir_server.interactions.context import Parts
-from fhir_server.interactions.messages import FhirRequest, FhirResponse, version_of_etag
+from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.preconditions import is_named
 from fhir_server.interactions.queries import refuse_unknown
 from fhir_server.interactions.subset import NAMES, shown, subset_of
 from fhir_server.store.contract import StoredVersion
@@ -16,7 +17,6 @@ def answer_with(parts: Parts, request: FhirRequest, stored: StoredVersion) -> Fh
 
     Raises:
         Gone: the version is a deletion.
-        BadValue: If-Modified-Since is no date.
         SearchParameterUnknown: a parameter that reads do not have.
         SearchValueInvalid: a summary or element that there is not.
     """
@@ -34,24 +34,19 @@ def _part(parts: Parts, request: FhirRequest, type_: str, body: bytes) -> bytes:
 
 
 def is_known(request: FhirRequest, stored: StoredVersion) -> bool:
-    """Tells whether the client's If-None-Match or, without one, If-Modified-Since says that it has this version.
-
-    Raises:
-        BadValue: If-Modified-Since is no date.
-    """
+    """Tells whether the client's If-None-Match or, without one, If-Modified-Since says that it has this version."""
     tags = request.header("if-none-match")
     if tags is not None:
-        return any(tag.strip() == "*" or version_of_etag(tag) == str(stored.version) for tag in tags.split(","))
+        return is_named(tags, stored.version)
     since = request.header("if-modified-since")
-    return since is not None and stored.updated_at.replace(microsecond=0) <= _http_date(since)
+    known_at = None if since is None else _http_date(since)
+    return known_at is not None and stored.updated_at.replace(microsecond=0) <= known_at
 
 
-def _http_date(text: str) -> datetime:
+def _http_date(text: str) -> datetime | None:
+    """Returns the instant of an HTTP date; what is none must be passed over (RFC 9110, 13.1.3)."""
     try:
         read = parsedate_to_datetime(text)
     except ValueError:
-        expected = "an HTTP date such as Sun, 01 Mar 2026 08:00:00 GMT"
-        raise BadValue.of(
-            "rest.parameter-invalid", "If-Modified-Since", name="If-Modified-Since", value=text, expected=expected
-        ) from None
+        return None
     return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -8,17 +8,19 @@ from fhir_server.errors import Issue, NotSupported, Severity, UnsupportedMedia, 
 from fhir_server.fhir.bundles import BundleEntry, bundle_bytes
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.outcomes import language_of, operation_outcome
+from fhir_server.fhir.shapes import ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.include import included
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import PAGE
 from fhir_server.interactions.search_asked import Asked, Wanted, asked_of
+from fhir_server.interactions.search_contained import body_of, strands_of
 from fhir_server.interactions.search_moment import AsOf
-from fhir_server.interactions.search_result import Paging, Result, find_page, sized
+from fhir_server.interactions.search_result import Paging, Place, Result, Strand, find_page, sized
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.query import Query
-from fhir_server.store.contract import StoredVersion
+from fhir_server.store.contract import Snapshot, StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -49,7 +51,7 @@ def as_get(request: FhirRequest) -> FhirRequest:
     Raises:
         UnsupportedMedia: the body is no `application/x-www-form-urlencoded`.
     """
-    media = (request.header("content-type") or "").partition(";")[0].strip()
+    media = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if request.body and media != FORM:
         raise UnsupportedMedia.of("rest.form-needed", "Content-Type", found=media, expected=FORM)
     fields = parse_qsl(request.body.decode("utf-8", errors="replace"), keep_blank_values=True)
@@ -64,19 +66,27 @@ async def answer(parts: Parts, request: FhirRequest, wanted: Wanted) -> FhirResp
     paging = Paging(parts, request, asked.used)
     token = paging.read()
     queries = [sized(_counting(parts, asked, query), token) for query in asked.queries]
+    place = paging.place(token) if token else None
     async with parts.store.snapshot() as snapshot:
-        result = await find_page(snapshot, queries, paging.place(token) if token else None)
+        strands = await _strands(snapshot, asked, queries, place)
+        result = await find_page(snapshot, strands, place)
         moment = AsOf(snapshot, result.moment, parts.settings.page_changes)
         extra = await included(parts, moment, asked.includes, result.matches, request.base)
-    result, findings = _told(parts, asked, replace(result, total=_total_of(result, token)))
-    entries = [*_entries(parts, request, result.matches, "match", subset)]
-    entries += _entries(
-        parts, request, extra, "include", Subset(subset.summary)
-    )  # the elements are those of the matches
+    result = replace(result, total=_total_of(result, token))
+    total, findings = _told(parts, asked, result.total)
+    entries = [*_matches(parts, request, result, asked.inside, subset)]
+    # The elements that were asked for are those of the matches.
+    entries += _entries(parts, request, extra, "include", Subset(subset.summary))
     if findings:
         entries.append(_outcome_entry(request, findings))
-    links = paging.links(result, asked.queries[0]) if asked.queries else paging.links(result, queries[0])
-    return FhirResponse(200, bundle_bytes("searchset", entries, links, total=result.total))
+    links = paging.links(result, asked.queries[0], counted=total == result.total)
+    return FhirResponse(200, bundle_bytes("searchset", entries, links, total=total))
+
+
+async def _strands(snapshot: Snapshot, asked: Asked, queries: Sequence[Query], place: Place | None) -> Sequence[Strand]:
+    if asked.inside is None:
+        return [Strand(query.type, query) for query in queries]
+    return await strands_of(snapshot, queries, place.cursor if place else None)
 
 
 def _counting(parts: Parts, asked: Asked, query: Query) -> Query:
@@ -91,16 +101,16 @@ def _total_of(result: Result, token: PageToken | None) -> int | None:
     return result.total if token is None or token.total is None else token.total
 
 
-def _told(parts: Parts, asked: Asked, result: Result) -> tuple[Result, Sequence[Issue]]:
-    """Returns the result as it may be told: a number that is only a lower bound says so, or stays unsaid."""
-    most, total = parts.settings.max_counted, result.total
+def _told(parts: Parts, asked: Asked, total: int | None) -> tuple[int | None, Sequence[Issue]]:
+    """Returns the total as it may be told: a number that is only a lower bound says so, or stays unsaid."""
+    most = parts.settings.max_counted
     capped = not (asked.total == "accurate" or (asked.count_only and not asked.total))
     if total is None or not capped or total <= most:
-        return result, asked.issues
+        return total, asked.issues
     if asked.total != "estimate":
-        return replace(result, total=None), asked.issues
+        return None, asked.issues
     finding = issue("search.total-estimated", "_total", severity=Severity.INFORMATION, most=most)
-    return replace(result, total=most), [*asked.issues, finding]
+    return most, [*asked.issues, finding]
 
 
 def _subset_of(parts: Parts, asked: Asked) -> Subset:
@@ -110,10 +120,24 @@ def _subset_of(parts: Parts, asked: Asked) -> Subset:
         SearchValueInvalid: an element that the type does not have.
         NotSupported: included resources, of which only the text is wanted; or two kinds of part.
     """
-    subset = subset_of(asked.result_parameters, parts.definitions, [query.type for query in asked.queries])
+    types = [asked.inside] if asked.inside else [query.type for query in asked.queries]
+    subset = subset_of(asked.result_parameters, parts.definitions, types)
     if subset.summary == "text" and asked.includes:
         raise NotSupported.of("rest.summary-text-include", "_summary")
     return subset
+
+
+def _matches(
+    parts: Parts, request: FhirRequest, result: Result, inside: ResourceType | None, subset: Subset
+) -> list[BundleEntry]:
+    if inside is None:
+        return _entries(parts, request, result.matches, "match", subset)
+    entries = []
+    for version, strand in zip(result.matches, result.strands, strict=True):
+        fragment, body = body_of(version, strand, inside)
+        url = f"{request.base}/{version.key}{fragment}"
+        entries.append(BundleEntry(url, shown(body, subset, parts.definitions), search_mode="match"))
+    return entries
 
 
 def _entries(

@@ -6,12 +6,20 @@ https://hl7.org/fhir/R4/http.html#vsearch and https://hl7.org/fhir/R4/compartmen
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server.errors import Issue, NotFound, SearchParameterUnknown, SearchValueInvalid, StoreUnavailable
+from fhir_server.errors import (
+    Issue,
+    NotFound,
+    NotSupported,
+    SearchParameterUnknown,
+    SearchValueInvalid,
+    StoreUnavailable,
+)
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest
 from fhir_server.interactions.prefer import preference_of
 from fhir_server.interactions.queries import Pairs
+from fhir_server.interactions.search_contained import contained_queries
 from fhir_server.search.context import SearchContext
 from fhir_server.search.filters import clause_of
 from fhir_server.search.includes import Include, parse_include
@@ -35,7 +43,7 @@ class Wanted:
 class Asked:
     """A search as it will be run: one query a type, and what shapes the answer (see `ParsedSearch`).
 
-    `total` is what `_total` says, or empty.
+    `total` is what `_total` says, or empty. `inside` is the type of contained resources that are wanted by themselves.
     """
 
     queries: tuple[Query, ...]
@@ -45,6 +53,7 @@ class Asked:
     issues: tuple[Issue, ...]
     count_only: bool
     total: str
+    inside: ResourceType | None = None
 
 
 def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -> Asked:
@@ -62,11 +71,10 @@ def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -
         read = [parse_query(type_, alone, context) for type_ in types]
     except SearchParameterUnknown as error:
         raise _unready(parts, error) or error from None
-    queries = [_narrowed(one.query, wanted.focus, context) for one in read]
     first = read[0]
     named = [("_type", ",".join(types))] if len(types) > 1 else []
     return Asked(
-        queries=tuple(queries),
+        queries=_queries(parts, wanted, read, context),
         includes=first.includes
         or tuple(dict.fromkeys(i for n, raw in beside for i in _includes(n, raw, types, context))),
         result_parameters=first.result_parameters,
@@ -74,7 +82,27 @@ def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -
         issues=_issues(read),
         count_only=first.count_only,
         total=dict(first.used).get("_total", ""),
+        inside=_inside(first),
     )
+
+
+def _queries(parts: Parts, wanted: Wanted, read: Sequence[ParsedSearch], context: SearchContext) -> tuple[Query, ...]:
+    """Returns the queries of a search, those for what other resources contain among them.
+
+    Raises:
+        NotSupported: contained resources are searched for in another way than by one type.
+    """
+    if dict(read[0].result_parameters).get("_contained", "false") == "false":
+        return tuple(_narrowed(one.query, wanted.focus, context) for one in read)
+    if len(read) > 1 or wanted.focus is not None:
+        raise NotSupported.of("search.contained-one-type", "_contained")
+    return contained_queries(parts, read[0])
+
+
+def _inside(parsed: ParsedSearch) -> ResourceType | None:
+    asked = dict(parsed.result_parameters)
+    each = asked.get("_contained", "false") != "false" and asked.get("_containedType") == "contained"
+    return parsed.query.type if each else None
 
 
 def _unready(parts: Parts, error: SearchParameterUnknown) -> StoreUnavailable | None:

@@ -1,6 +1,7 @@
 """One page of a search on one type or on several, and the links that lead on, https://hl7.org/fhir/R4/http.html#paging.
 
-Several types are searched one by one and merged: by the sort keys, then by id, then by type.
+Several types are searched one by one and merged: by the sort keys, then by id, then by type. The numbers of contained
+resources are such strands too.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from functools import cmp_to_key, partial
 from typing import NamedTuple
 
 from fhir_server.fhir.bundles import Link
-from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType
+from fhir_server.fhir.shapes import Moment, ResourceId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest
 from fhir_server.interactions.queries import PAGE, Pairs, self_url
@@ -22,67 +23,87 @@ BEHIND = "\x01"
 """Put after an id it makes what comes right after it: every character of an id is greater."""
 
 
+class Strand(NamedTuple):
+    """One of the queries that a search is made of, and its name among them: mostly the type."""
+
+    name: str
+    query: Query
+
+
 class Place(NamedTuple):
-    """Where a page starts: the cursor's row is one of `type`, which matters where several types are searched."""
+    """Where a page starts: the cursor's row is one of `strand`, which matters where there are several."""
 
     cursor: Cursor
-    type: ResourceType
+    strand: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One page of matches as of `moment`; `next` and `previous` are None at the ends."""
+    """One page of matches as of `moment`, with the strand of each; `next` and `previous` are None at the ends."""
 
     matches: tuple[StoredVersion, ...]
+    strands: tuple[str, ...]
     moment: Moment
     total: int | None
     next: Place | None = None
     previous: Place | None = None
 
 
-async def find_page(snapshot: Snapshot, queries: Sequence[Query], place: Place | None) -> Result:
+async def find_page(snapshot: Snapshot, strands: Sequence[Strand], place: Place | None) -> Result:
     """Returns the page of one search at a place; without one, the first.
 
     Raises:
         Gone: too much has changed since the moment of the first page.
     """
-    if len(queries) == 1:
-        page = await snapshot.search(queries[0], place.cursor if place else None)
-        type_, moment = queries[0].type, place.cursor.moment if place else snapshot.moment
-        following, previous = (Place(c, type_) if c else None for c in (page.next, page.previous))
-        return Result(page.matches, moment, page.total, following, previous)
-    return await _merged(
-        snapshot, queries, place or Place(Cursor(snapshot.moment, (), ResourceId("")), queries[0].type)
-    )
+    if not strands:
+        return Result((), (), place.cursor.moment if place else snapshot.moment, 0)
+    name, query = strands[0]
+    if len(strands) > 1:
+        return await _merged(snapshot, strands, place or Place(Cursor(snapshot.moment, (), ResourceId("")), name))
+    page = await snapshot.search(query, place.cursor if place else None)
+    following, previous = (Place(cursor, name) if cursor else None for cursor in (page.next, page.previous))
+    moment = place.cursor.moment if place else snapshot.moment
+    return Result(page.matches, (name,) * len(page.matches), moment, page.total, following, previous)
 
 
-async def _merged(snapshot: Snapshot, queries: Sequence[Query], place: Place) -> Result:
-    begun, back = place.cursor, place.cursor.back
-    pages = [await snapshot.search(query, _cursor_for(query.type, place)) for query in queries]
-    rows = [row for page in pages for row in zip(page.matches, page.places, strict=True)]
-    rows.sort(key=cmp_to_key(partial(_compare, queries[0])))
-    count = queries[0].count
+class _Row(NamedTuple):
+    version: StoredVersion
+    place: Cursor
+    strand: str
+
+
+async def _merged(snapshot: Snapshot, strands: Sequence[Strand], place: Place) -> Result:
+    begun, back, first = place.cursor, place.cursor.back, strands[0].query
+    pages = [await snapshot.search(query, _cursor_for(name, place)) for name, query in strands]
+    rows = [
+        _Row(*pair, strand.name)
+        for strand, page in zip(strands, pages, strict=True)
+        for pair in zip(page.matches, page.places, strict=True)
+    ]
+    rows.sort(key=cmp_to_key(partial(_compare, first)))
+    count = first.count
     shown = (rows[-count:] if back else rows[:count]) if count else []
     more = len(rows) > len(shown) or any(page.previous if back else page.next for page in pages)
     has_next, has_previous = (bool(begun.id), more) if back else (more, bool(begun.id))
     totals = [page.total for page in pages if page.total is not None]
     return Result(
-        matches=tuple(version for version, _ in shown),
+        matches=tuple(row.version for row in shown),
+        strands=tuple(row.strand for row in shown),
         moment=begun.moment,
         total=sum(totals) if totals else None,
-        next=Place(shown[-1][1], shown[-1][0].key.type) if shown and has_next else None,
-        previous=Place(shown[0][1]._replace(back=True), shown[0][0].key.type) if shown and has_previous else None,
+        next=Place(shown[-1].place, shown[-1].strand) if shown and has_next else None,
+        previous=Place(shown[0].place._replace(back=True), shown[0].strand) if shown and has_previous else None,
     )
 
 
-def _cursor_for(type_: ResourceType, place: Place) -> Cursor:
-    """Returns where the page starts among the resources of a type; of equal id, the types are in their order."""
+def _cursor_for(strand: str, place: Place) -> Cursor:
+    """Returns where the page starts among the matches of a strand; of equal id, the strands are in their order."""
     cursor, id_ = place.cursor, place.cursor.id
-    if not id_ or type_ == place.type:
+    if not id_ or strand == place.strand:
         return cursor
     if cursor.back:
-        return cursor if type_ > place.type else cursor._replace(id=ResourceId(id_ + BEHIND))
-    return cursor if type_ < place.type else cursor._replace(id=_right_before(id_))
+        return cursor if strand > place.strand else cursor._replace(id=ResourceId(id_ + BEHIND))
+    return cursor if strand < place.strand else cursor._replace(id=_right_before(id_))
 
 
 def _right_before(id_: ResourceId) -> ResourceId:
@@ -90,9 +111,9 @@ def _right_before(id_: ResourceId) -> ResourceId:
     return ResourceId(f"{id_[:-1]}{chr(ord(id_[-1]) - 1)}\U0010ffff")
 
 
-def _compare(query: Query, one: tuple[StoredVersion, Cursor], other: tuple[StoredVersion, Cursor]) -> int:
-    side = compare_values(query.sort, one[1].values, other[1].values)
-    left, right = (one[0].key.id, one[0].key.type), (other[0].key.id, other[0].key.type)
+def _compare(query: Query, one: _Row, other: _Row) -> int:
+    side = compare_values(query.sort, one.place.values, other.place.values)
+    left, right = (one.place.id, one.strand), (other.place.id, other.strand)
     return side or (left > right) - (left < right)
 
 
@@ -121,17 +142,21 @@ class Paging:
         """Returns the place that a token leads to."""
         reach = self.parts.settings.page_changes
         cursor = Cursor(Moment(token.moment), token.values, ResourceId(token.id), token.back, reach)
-        return Place(cursor, ResourceType(token.type))
+        return Place(cursor, token.type)
 
-    def links(self, result: Result, query: Query) -> list[Link]:
-        """Returns self (this very page), first, previous, next and last, those that there are."""
+    def links(self, result: Result, query: Query, *, counted: bool) -> list[Link]:
+        """Returns self (this very page), first, previous, next and last, those that there are.
+
+        `counted` says that the total is no lower bound, so that the size of the last page is known.
+        """
         here = [*self.used, (PAGE, self.token)] if self.token else self.used
         links = [Link("self", self_url(self.request, here)), Link("first", self_url(self.request, self.used))]
         for relation, place in (("previous", result.previous), ("next", result.next)):
             if place is not None:
                 links.append(self._link(relation, _token_of(place, result.total)))
         if result.next is not None:
-            last = PageToken(result.moment, (), "", back=True, total=result.total, count=_rest(result.total, query))
+            rest = _rest(result.total, query) if counted else None
+            last = PageToken(result.moment, (), "", back=True, total=result.total, count=rest)
             links.append(self._link("last", last))
         return links
 
@@ -145,7 +170,7 @@ class Paging:
 
 def _token_of(place: Place, total: int | None) -> PageToken:
     cursor = place.cursor
-    return PageToken(cursor.moment, cursor.values, cursor.id, back=cursor.back, total=total, type=place.type)
+    return PageToken(cursor.moment, cursor.values, cursor.id, back=cursor.back, total=total, type=place.strand)
 
 
 def _rest(total: int | None, query: Query) -> int | None:

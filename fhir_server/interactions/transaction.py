@@ -5,6 +5,7 @@ rewritten, each resource validated and planned, and one commit stores them all. 
 resources. Reads come last.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,13 +21,13 @@ from fhir_server.interactions.delete import deletes_of
 from fhir_server.interactions.entries import Entry, read_entry
 from fhir_server.interactions.integrity import commit
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.preconditions import check_if_match, check_if_none_match
 from fhir_server.interactions.prefer import preference_of
-from fhir_server.interactions.transaction_drafts import Attempt, drafts_of
+from fhir_server.interactions.transaction_drafts import BREATH, Attempt, drafts_of
 from fhir_server.interactions.transaction_steps import Step, steps_of, told_at
 from fhir_server.interactions.write_plan import (
     Draft,
     Unchanged,
-    check_if_match,
     if_match_of,
     plan_put,
     repeat_on_lost_race,
@@ -115,7 +116,9 @@ async def _store(
     """Commits every write at once and answers each step."""
     writes: list[Write] = []
     unchanged: dict[Key, StoredVersion] = {}
-    for step in steps:
+    for number, step in enumerate(steps):
+        if number % BREATH == BREATH - 1:
+            await asyncio.sleep(0)
         if step.writes:
             planned = await _planned(this, step, drafts.get(step.entry.index), now)
             unchanged |= {one.stored.key: one.stored for one in planned if isinstance(one, Unchanged)}
@@ -133,6 +136,8 @@ def _place(step: Step) -> str:
 async def _planned(this: Attempt, step: Step, draft: Draft | None, now: datetime) -> list[Write | Unchanged]:
     with told_at(step.entry.where):
         if draft is not None:
+            if step.entry.method == "PUT":
+                check_if_none_match(step.entry.as_request(this.request), this.current.get(step.key))
             return [plan_put(this.parts, draft, this.current.get(step.key), now)]
         wanted = if_match_of(step.entry.as_request(this.request))
         if step.deletes is None:

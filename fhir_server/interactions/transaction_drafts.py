@@ -12,19 +12,27 @@ from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.references import rewrite_links
 from fhir_server.fhir.shapes import JsonObject, ResourceType
-from fhir_server.interactions.bundle_references import is_conditional, references_in, unresolved_in
+from fhir_server.interactions.body import made_relative
+from fhir_server.interactions.bundle_references import (
+    base_of,
+    is_conditional,
+    references_in,
+    texts_in,
+    unresolved_in,
+)
 from fhir_server.interactions.conditional import Criteria, criteria_of
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.integrity import needs_of
 from fhir_server.interactions.messages import FhirRequest
 from fhir_server.interactions.patch import change_of, existing, patched
+from fhir_server.interactions.preconditions import check_if_match
 from fhir_server.interactions.transaction_steps import Step, told_at
-from fhir_server.interactions.write_plan import Draft, check_if_match, findings_of, if_match_of
+from fhir_server.interactions.write_plan import Draft, findings_of, if_match_of
 from fhir_server.search.match import Indexed, matches
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
 BREATH = 20
-"""After so many validated resources other requests get their turn."""
+"""After so many resources other requests get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +53,41 @@ async def drafts_of(this: Attempt, steps: Sequence[Step]) -> dict[int, Draft]:
         FhirError: a patch that cannot be applied; the issues name the entry.
     """
     storing = [step for step in steps if step.writes and step.entry.method != "DELETE"]
-    ids = {step.entry.full_url: str(step.key) for step in steps if step.entry.full_url}
-    resources = {step.entry.index: _resource_of(this, step, ids) for step in storing}
+    resources = _linked_resources(this, storing, steps)
     found = await _conditional_targets(this, storing, resources)
+    has_own = f"{this.request.base}/".encode() in this.request.body
     issues: list[Issue] = []
     drafts: dict[int, Draft] = {}
     for number, step in enumerate(storing):
         resource = resources[step.entry.index]
         if found:
             resource = rewrite_links(resource, found, this.parts.definitions.model)
+        if has_own and step.key.type != "Bundle":
+            resource = made_relative(resource, this.request.base)
         drafts[step.entry.index] = _draft(this, step, resource, issues)
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
     if has_errors(issues):
         raise ResourceInvalid(*issues)
     return drafts
+
+
+def _linked_resources(this: Attempt, storing: Sequence[Step], steps: Sequence[Step]) -> dict[int, JsonObject]:
+    """Returns the resources of entries, by index, in which what names another entry names what that entry stores.
+
+    A link names an entry by its full URL, or relative to the base of the full URL of the entry that it stands in.
+    """
+    ids = {step.entry.full_url: str(step.key) for step in steps if step.entry.full_url}
+    below: dict[str, dict[str, str]] = {}
+    for url, key in ids.items():
+        base = base_of(url)
+        below.setdefault(base, {})[url.removeprefix(base)] = key
+    below.pop("", None)
+    links = {base: ids | relative for base, relative in below.items()}
+    return {
+        step.entry.index: _resource_of(this, step, links.get(base_of(step.entry.full_url or ""), ids))
+        for step in storing
+    }
 
 
 def _resource_of(this: Attempt, step: Step, ids: Mapping[str, str]) -> JsonObject:
@@ -115,6 +143,8 @@ async def _conditional_targets(
     """Returns what each conditional reference becomes; what the transaction itself stores counts as stored."""
     places: dict[str, str] = {}
     for step in steps:
+        if not any(map(is_conditional, texts_in(resources[step.entry.index]))):
+            continue
         for place, text in references_in(resources[step.entry.index], f"{step.entry.where}.resource"):
             if is_conditional(text):
                 places.setdefault(text, place)

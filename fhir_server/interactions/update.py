@@ -5,10 +5,11 @@ from datetime import datetime
 
 from fhir_server.errors import Conflict
 from fhir_server.fhir.shapes import ResourceId, ResourceType
-from fhir_server.interactions.body import check_body_id, check_id, resource_of
+from fhir_server.interactions.body import check_body_id, check_id, relative_resource_of
 from fhir_server.interactions.conditional import criteria_from, find_one
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.preconditions import check_if_none_match
 from fhir_server.interactions.queries import refuse_unknown
 from fhir_server.interactions.storing import draft_of, store_draft
 from fhir_server.interactions.write_plan import repeat_on_lost_race
@@ -19,19 +20,21 @@ async def update(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fh
     """Stores the next version, or the first one (201) under the client's id; unchanged content makes no version.
 
     Raises:
-        PreconditionFailed: If-Match names another version than the current one.
+        PreconditionFailed: If-Match names another version than the current one, or If-None-Match this one.
         ResourceInvalid: the resource breaks R4 or its profile.
         Conflict: a reference leads nowhere, or others kept changing it.
     """
     refuse_unknown(request, ())
     check_id(id_)
-    resource = resource_of(request, type_)
+    resource = relative_resource_of(request, type_)
     check_body_id(resource, id_)
     key = Key(ResourceType(type_), ResourceId(id_))
     draft = draft_of(parts, request, key, resource=resource, method="PUT")
 
     async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
-        return await store_draft(parts, request, draft, current=await snapshot.read(key), now=now)
+        current = await snapshot.read(key)
+        check_if_none_match(request, current)
+        return await store_draft(parts, request, draft, current=current, now=now)
 
     return await repeat_on_lost_race(parts, attempt)
 
@@ -45,7 +48,7 @@ async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> 
         Conflict: nothing matches, and there is a resource with the body's id.
         FhirError: as `update` and `criteria_from`.
     """
-    resource = resource_of(request, type_)
+    resource = relative_resource_of(request, type_)
     criteria = criteria_from(parts, ResourceType(type_), request.query, request.base)
     fresh = Key(ResourceType(type_), ResourceId(parts.ids.fresh()))
     draft = draft_of(parts, request, fresh, resource=resource, method="PUT")
@@ -54,6 +57,7 @@ async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> 
         match = await find_one(snapshot, criteria)
         if match is not None:
             check_same_id(resource.get("id"), match)
+            check_if_none_match(request, match)
             found = replace(draft, key=match.key)
             return await store_draft(parts, request, found, current=match, now=now)
         key = key_of_new(resource.get("id"), fresh)

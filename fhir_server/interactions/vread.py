@@ -1,11 +1,15 @@
 """vread: `GET [type]/[id]/_history/[vid]`, https://hl7.org/fhir/R4/http.html#vread."""
 
+import re
+
 from fhir_server.errors import NotFound
 from fhir_server.fhir.shapes import ResourceId, ResourceType, VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.reading import answer_with
 from fhir_server.store.contract import Key
+
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
 async def vread(parts: Parts, request: FhirRequest, type_: str, id_: str, version: str) -> FhirResponse:
@@ -18,7 +22,7 @@ async def vread(parts: Parts, request: FhirRequest, type_: str, id_: str, versio
     key = Key(ResourceType(type_), ResourceId(id_))
     async with parts.store.snapshot() as snapshot:
         known = await snapshot.read(key)
-        number = int(version) if version.isdecimal() and version.isascii() and len(version) < 10 else 0
+        number = int(version) if _VERSION.fullmatch(version) else 0
         stored = await snapshot.read(key, VersionId(number)) if known and number else None
     if known is None:
         raise NotFound.of("rest.not-found", key=str(key))

@@ -3,23 +3,36 @@
 A write is data (`Put`, `Delete`); nothing here touches the store but through `commit`.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from fhir_server.errors import Conflict, Issue, PreconditionFailed, ResourceInvalid, has_errors
+from fhir_server.errors import Conflict, Issue, ResourceInvalid, has_errors
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject, VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.integrity import with_references
-from fhir_server.interactions.messages import FhirRequest, version_of_etag
+from fhir_server.interactions.messages import FhirRequest
+from fhir_server.interactions.preconditions import check_if_match
 from fhir_server.search.query import Query
+from fhir_server.search.rows import IndexEntries
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion
+
+_REFERENCE = re.compile(rb'"reference":"([^"\\]+)"')
+"""A reference in canonical JSON; in any other text a quote has a backslash before it."""
 
 TRIES = 3
 """How often a write is planned anew after a lost race before the client is told to send it again."""
+
+
+class FirstBody(NamedTuple):
+    """The bytes of a resource's first version, made for the instant of the write, and the references in it."""
+
+    body: bytes
+    references: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +40,8 @@ class Draft:
     """A checked resource on its way into the store.
 
     `if_match` is the text of the client's precondition; `needs` must be there with it; `base` is this server's own URL, and
-    references below it are local ones; `issues` are what validation found and let pass.
+    references below it are local ones; `issues` are what validation found and let pass. `first` is what would be stored of
+    it if there were nothing yet, where that is known already.
     """
 
     key: Key
@@ -38,6 +52,7 @@ class Draft:
     needs: frozenset[Key] = frozenset()
     base: str = ""
     issues: tuple[Issue, ...] = ()
+    first: FirstBody | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +77,8 @@ def findings_of(parts: Parts, resource: JsonObject) -> list[Issue]:
 
 
 def if_match_of(request: FhirRequest) -> str | None:
-    """Returns the version that If-Match asks for, without its ETag marks, or None."""
-    header = request.header("if-match")
-    return None if header is None else version_of_etag(header)
+    """Returns the ETags that If-Match lists, or None."""
+    return request.header("if-match")
 
 
 def write_instant(parts: Parts) -> datetime:
@@ -98,24 +112,27 @@ def plan_put(parts: Parts, draft: Draft, current: StoredVersion | None, now: dat
         if same == current.body:
             return Unchanged(current)
     version = VersionId(current.version + 1 if current else 1)
-    body = body_with_meta(draft.resource, key, version, now)
-    index = parts.extractor.extract({**draft.resource, "id": key.id}, now)
-    index = with_references(parts, key.type, body, index, base=draft.base)
+    made = draft.first if current is None else None
+    body, references = made or _with_references(body_with_meta(draft.resource, key, version, now))
+    index = _index_of(parts, draft, body, references, now=now)
     return Put(key, body, index, current.version if current else None, draft.method, draft.unless, draft.needs)
 
 
-def check_if_match(key: Key, wanted: str | None, current: StoredVersion | None) -> None:
-    """Accepts a missing precondition, or one that names the current version.
+def first_body(resource: JsonObject, key: Key, now: datetime) -> FirstBody:
+    """Returns what is stored of a resource that is new at the instant `now`."""
+    return _with_references(body_with_meta(resource, key, VersionId(1), now))
 
-    Raises:
-        PreconditionFailed: it names another version, or the resource does not exist.
-    """
-    if wanted is None:
-        return
-    if current is None or current.body is None:
-        raise PreconditionFailed.of("rest.version-missing", wanted=wanted, key=str(key))
-    if wanted != str(current.version):
-        raise PreconditionFailed.of("rest.version-conflict", wanted=wanted, current=current.version, key=str(key))
+
+def _with_references(body: bytes) -> FirstBody:
+    return FirstBody(body, frozenset(map(bytes.decode, _REFERENCE.findall(body))))
+
+
+def _index_of(parts: Parts, draft: Draft, body: bytes, references: frozenset[str], *, now: datetime) -> IndexEntries:
+    resource = draft.resource if draft.resource.get("id") == draft.key.id else {**draft.resource, "id": draft.key.id}
+    found = parts.extractor.extracted(resource, now)
+    if references <= found.referred:
+        return found.entries
+    return with_references(parts, draft.key.type, body, found.entries, base=draft.base)
 
 
 T = TypeVar("T")

@@ -28,13 +28,14 @@ async def document(parts: Parts, request: FhirRequest, target: Target) -> FhirRe
         MissingElement: neither an instance nor `id`.
         NotFound, Gone: there is no such Composition.
         ResourceInvalid: something that it refers to is missing; each is named.
-        NotSupported: `graph`, a composition on another server, or `persist` where Bundles are not stored.
+        NotSupported: `graph`, or a composition on another server.
         TooCostly: it refers to more than `max_included` resources.
     """
     check_type(target, "document", "Composition")
     given = read_given(request, ("id", "persist", "graph") if target.id is None else ("persist", "graph"))
     persist = given.flag("persist")
-    _refuse_unoffered(parts, given, persist=persist)
+    if given.text("graph") is not None:
+        raise NotSupported.of("document.graph", "graph")
     async with parts.store.snapshot() as snapshot:
         composition = (await present(snapshot, _wanted(request, target, given))).key
         found = await _collected(parts, snapshot, composition, request.base)
@@ -43,13 +44,6 @@ async def document(parts: Parts, request: FhirRequest, target: Target) -> FhirRe
         return FhirResponse(200, encode(bundle))
     made = request._replace(method="POST", path=("Bundle",), query=(), body=encode(bundle), source=b"")
     return (await create(parts, made, "Bundle"))._replace(status=200)
-
-
-def _refuse_unoffered(parts: Parts, given: Given, *, persist: bool) -> None:
-    if given.text("graph") is not None:
-        raise NotSupported.of("document.graph", "graph")
-    if persist and ResourceType("Bundle") not in parts.definitions.resources:
-        raise NotSupported.of("document.persist", "persist")
 
 
 def _wanted(request: FhirRequest, target: Target, given: Given) -> Key:

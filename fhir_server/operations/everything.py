@@ -14,7 +14,7 @@ from fhir_server.interactions.bundle_references import references_in
 from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import self_url
-from fhir_server.operations.call import Given, check_type, key_of, present, read_given, resource_in
+from fhir_server.operations.call import Given, check_type, key_of, present, read_given, refused, resource_in
 from fhir_server.operations.everything_places import Limits, Place, Section, ids_query, query_of, sections_of
 from fhir_server.search.cursor import PageToken
 from fhir_server.search.query import Query, SortBy, SortKey
@@ -67,7 +67,8 @@ async def everything(parts: Parts, request: FhirRequest, target: Target) -> Fhir
 def _limits(parts: Parts, given: Given) -> Limits:
     types = given.texts("_type")
     for type_ in types:
-        parts.support(type_)
+        if ResourceType(type_) not in parts.definitions.resources:
+            raise refused("_type", type_, "types of this server, as its CapabilityStatement lists them")
     since, start, end = (given.dates(parts, name) for name in ("_since", *CARE))
     care = Range(start.low if start else OPEN_LOW, end.high if end else OPEN_HIGH) if start or end else None
     return Limits(frozenset(types), since.low if since else None, care)

@@ -66,7 +66,9 @@ def _asked(request: FhirRequest) -> Asked:
         return Asked(query["expression"], body, query.get("context"), query.get("validate") == "true")
     if body["resourceType"] != "Parameters":
         raise MissingElement.of("fhirpath.parameter-missing", "expression", name="expression")
-    return _of_parameters([p for p in body.get("parameter") or () if isinstance(p, dict)])
+    listed = body.get("parameter")
+    named = listed if isinstance(listed, list) else ()
+    return _of_parameters([p for p in named if isinstance(p, dict) and isinstance(p.get("name"), str)])
 
 
 def _of_parameters(parameters: Sequence[JsonObject]) -> Asked:

@@ -32,6 +32,8 @@ _CONNECTION: Mapping[str, Field] = {
     **dict.fromkeys(("first", "previous", "next", "last"), Field("string", role="computed")),
 }
 _NAVIGATING = {name: name for name in ("fhirpath", "_offset", "_count")}
+_SEARCHING = {name: name for name in ("_filter", "_text", "_content", "_list", "_count", "_sort", "fhirpath")}
+"""Arguments of every search besides the parameters of its type."""
 
 
 class Fields:
@@ -102,7 +104,7 @@ class Fields:
         """Returns list and connection of a type, the same ones at each call."""
         if (type_, is_nested) not in self._searched:
             codes = {code.replace("-", "_"): code for code in offered(self.definitions.resources[type_])}
-            arguments = {**codes, "_count": "_count", "_sort": "_sort", "fhirpath": "fhirpath"}
+            arguments = {**codes, **_SEARCHING}
             more = "_reference" if is_nested else "_cursor"
             both = {**arguments, more: more}
             self._searched[type_, is_nested] = {

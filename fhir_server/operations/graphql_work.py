@@ -19,6 +19,8 @@ MOST_SEARCHES = 200
 """Searches that one query may make, those of nested lists included."""
 SIGNED_FOR = "graphql"
 """What page tokens of GraphQL are signed for; they carry their search."""
+_AS_WRITTEN = frozenset({"_sort", "_filter", "_text", "_content"})
+"""Arguments with a syntax of their own, in which a comma is what it is."""
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -209,4 +211,4 @@ def _text(name: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | dict):
         raise refused(name, str(value), "a text, number, boolean or code, or a list of them")
-    return str(value) if name == "_sort" else str(value).replace(",", "\\,")
+    return str(value) if name in _AS_WRITTEN else str(value).replace(",", "\\,")

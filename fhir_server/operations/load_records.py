@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from fhir_server.errors import Conflict, Issue, issue
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
-from fhir_server.interactions.write_plan import TRIES, Draft, Unchanged, plan_put, write_instant
+from fhir_server.interactions.write_plan import TRIES, Draft, Unchanged, first_body, plan_put, write_instant
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, StoredVersion
 
 BATCH_ROWS = 200
@@ -76,14 +76,17 @@ def owners_of(resources: Sequence[JsonObject]) -> set[Key]:
     found: set[str] = set()
     for resource in resources:
         _collect_owners(resource, found)
-    prefix = len(_OWNED)
-    own = {r["id"] for r in resources if r["resourceType"] == OWNER}
-    return {Key(OWNER, ResourceId(text[prefix:])) for text in found if text[prefix:] not in own}
+    return _owners(found, map(key_of, resources))
+
+
+def _owners(references: Iterable[str], own: Iterable[Key]) -> set[Key]:
+    found = {text for text in references if text.startswith(_OWNED)}
+    return {Key(OWNER, ResourceId(text[len(_OWNED) :])) for text in found}.difference(own)
 
 
 def _collect_owners(value: JsonObject, found: set[str]) -> None:
     text = value.get("reference")
-    if type(text) is str and text.startswith(_OWNED):
+    if type(text) is str:
         found.add(text)
     for child in value.values():
         if type(child) is dict:
@@ -131,19 +134,38 @@ class StoreSink:
         raise Conflict.of("rest.busy", key=str(lost), tries=TRIES)
 
     async def _attempt(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
-        outcomes: list[Stored] = []
+        now = write_instant(self.parts)
+        drafted = [_Record(resources, [_draft(r, now) for r in resources]) for resources in records]
+        owners = [record.owners() for record in drafted]
+        keys = {draft.key for record in drafted for draft in record.drafts}.union(*owners)
         async with self.parts.store.snapshot() as snapshot:
-            owners = [owners_of(resources) for resources in records]
-            keys = {key_of(r) for resources in records for r in resources}.union(*owners)
             current = {v.key: v for v in await snapshot.read_many(sorted(keys))}
-        batch = _Batch(self.parts, write_instant(self.parts), current)
+        batch = _Batch(self.parts, now, current)
         known = {key for key, version in current.items() if key.type == OWNER and version.body is not None}
-        for resources, needed in zip(records, owners, strict=True):
-            known |= {key_of(r) for r in resources if r["resourceType"] == OWNER}
-            outcomes.append(batch.plan(resources, sorted(needed - known)))
+        outcomes: list[Stored] = []
+        for record, needed in zip(drafted, owners, strict=True):
+            known |= {draft.key for draft in record.drafts if draft.key.type == OWNER}
+            outcomes.append(batch.plan(record, sorted(needed - known)))
         if batch.writes:
             await self.parts.store.commit(list(batch.writes.values()), batch.now)
         return outcomes
+
+
+class _Record(NamedTuple):
+    """One record's resources, and their drafts."""
+
+    resources: Sequence[JsonObject]
+    drafts: Sequence[Draft]
+
+    def owners(self) -> set[Key]:
+        """Returns what `owners_of` does."""
+        texts = (text for draft in self.drafts if draft.first for text in draft.first.references)
+        return _owners(texts, (draft.key for draft in self.drafts))
+
+
+def _draft(resource: JsonObject, now: datetime) -> Draft:
+    key = key_of(resource)
+    return Draft(key, resource, "PUT", first=first_body(resource, key, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +177,14 @@ class _Batch:
     current: Mapping[Key, StoredVersion]
     writes: dict[Key, Put] = field(default_factory=dict)
 
-    def plan(self, resources: Sequence[JsonObject], missing: Sequence[Key]) -> Stored:
+    def plan(self, record: _Record, missing: Sequence[Key]) -> Stored:
         if missing:
             return Stored(issues=[orphan_issue(owner) for owner in missing])
-        if self._is_loaded(resources):
-            return Stored(unchanged=len(resources))
+        if self._is_loaded(record.resources):
+            return Stored(unchanged=len(record.resources))
         outcome = Stored()
-        for resource in resources:
-            self._plan_one(resource, outcome)
+        for draft in record.drafts:
+            self._plan_one(draft, outcome)
         return outcome
 
     def _is_loaded(self, resources: Sequence[JsonObject]) -> bool:
@@ -172,14 +194,13 @@ class _Batch:
             return False
         return says_the_same(provenance, decode(stored.body))
 
-    def _plan_one(self, resource: JsonObject, outcome: Stored) -> None:
-        key = key_of(resource)
-        current = self.current.get(key)
-        write = plan_put(self.parts, Draft(key, resource, "PUT"), current, self.now)
+    def _plan_one(self, draft: Draft, outcome: Stored) -> None:
+        current = self.current.get(draft.key)
+        write = plan_put(self.parts, draft, current, self.now)
         if isinstance(write, Unchanged):
             outcome.unchanged += 1
             return
-        self.writes[key] = write
+        self.writes[draft.key] = write
         if current is None or current.body is None:
             outcome.created += 1
         else:

@@ -13,6 +13,7 @@ from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
+    Contains,
     ContentHas,
     IdIs,
     KeyIs,
@@ -68,7 +69,7 @@ def without_aliases(clause: Clause, code: str, alias: Alias) -> Clause:
         return Not(without_aliases(clause.clause, code, alias))
     if isinstance(clause, AnyOf | AllOf):
         return replace(clause, clauses=tuple(without_aliases(c, code, alias) for c in clause.clauses))
-    if isinstance(clause, IdIs | UpdatedTest | ReferredBy | Near | ContentHas):
+    if isinstance(clause, IdIs | UpdatedTest | ReferredBy | Near | ContentHas | Contains):
         return clause
     renamed: list[Clause] = [replace(clause, param=c + clause.param.removeprefix(code)) for c in alias.codes]
     if alias.only and clause.param == code:

@@ -25,10 +25,10 @@ def chain_clause(part: ChainName, support: ResourceSupport, context: SearchConte
     Raises:
         SearchParameterUnknown: `code` is no reference, the target is none of its, or no target knows the rest.
     """
-    parameter = _reference(part.code, support)
+    parameter = reference_of(part.code, support)
     found: list[Clause] = []
     unknown: list[Issue] = []
-    for type_ in _targets(part, parameter, context):
+    for type_ in targets_of(part, parameter, context):
         try:
             inner = read(part.rest, context.definitions.resources[type_])
         except SearchParameterUnknown as error:
@@ -47,7 +47,7 @@ def has_clause(part: HasName, support: ResourceSupport, context: SearchContext, 
         SearchParameterUnknown: the server has no such type, or `reference` is none of its references or never leads here.
     """
     source = _source(part, context)
-    parameter = _reference(part.reference, source)
+    parameter = reference_of(part.reference, source)
     if parameter.targets and support.type not in parameter.targets:
         raise _wrong_target(parameter, support.type, parameter.targets)
     where = (read(part.rest, source),)
@@ -83,7 +83,12 @@ def _source(part: HasName, context: SearchContext) -> ResourceSupport:
     return source
 
 
-def _reference(code: str, support: ResourceSupport) -> SearchParameter:
+def reference_of(code: str, support: ResourceSupport) -> SearchParameter:
+    """Returns the reference parameter of that code.
+
+    Raises:
+        SearchParameterUnknown: the type has none that can be searched.
+    """
     parameter = offered_parameter(code, support)
     if parameter.kind != "reference":
         raise SearchParameterUnknown.of(
@@ -92,7 +97,12 @@ def _reference(code: str, support: ResourceSupport) -> SearchParameter:
     return parameter
 
 
-def _targets(part: ChainName, parameter: SearchParameter, context: SearchContext) -> Sequence[ResourceType]:
+def targets_of(part: ChainName, parameter: SearchParameter, context: SearchContext) -> Sequence[ResourceType]:
+    """Returns the types that a hop leads to: the one that it names, or all that the parameter may refer to.
+
+    Raises:
+        SearchParameterUnknown: the parameter never refers to the named one.
+    """
     supported = context.definitions.resources
     known = sorted(type_ for type_ in parameter.targets or supported if type_ in supported)
     if part.target is None:
@@ -119,4 +129,4 @@ def _ways_on(part: ChainName, ways: Mapping[ResourceType, int], context: SearchC
 
 
 def _reached(part: ChainName, parameter: SearchParameter, context: SearchContext) -> Sequence[ResourceType]:
-    return [ResourceType(part.target)] if part.target else _targets(part, parameter, context)
+    return [ResourceType(part.target)] if part.target else targets_of(part, parameter, context)

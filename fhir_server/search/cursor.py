@@ -18,7 +18,7 @@ class PageToken:
     """The row after which a page starts: the moment of the first page, its sort values and its id.
 
     With `back` the page ends before the row; without an id it is the last page. `total` is what the first page counted,
-    `type` the row's where a search is on several types. `count` is the page's size where it is not that of the others.
+    `type` the row's, or another name of the strand, where a search is on several. `count` is the page's size where it is not that of the others.
     """
 
     moment: int

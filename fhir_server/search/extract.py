@@ -3,10 +3,11 @@
 https://hl7.org/fhir/R4/searchparameter.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_server import fhirpath
 from fhir_server.definitions.registry import Definitions, ResourceSupport, SearchParameter
@@ -14,15 +15,17 @@ from fhir_server.definitions.search_parameters import published_for
 from fhir_server.errors import ResourceInvalid
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.shapes import JsonObject, ResourceType
-from fhir_server.search import composites, near, phonetic
+from fhir_server.search import composites, near, paired, phonetic
 from fhir_server.search.aliases import find_alias
 from fhir_server.search.branches import union_branches
+from fhir_server.search.compiled import FileProperty, Filer, Place, compiled
+from fhir_server.search.contained import entries_with_contained
 from fhir_server.search.entrance import entrance_keys
 from fhir_server.search.filing import Filing
 from fhir_server.search.implied import NONE_IMPLIED, implied_systems
-from fhir_server.search.kinds import KINDS, File, token
-from fhir_server.search.kinds.typed import FileTyped, typed_filer
+from fhir_server.search.kinds import KINDS, token
 from fhir_server.search.offered import offered
+from fhir_server.search.paths import Step, find_paths
 from fhir_server.search.rows import IndexEntries
 
 _WITHOUT_ROWS = frozenset({"_id", "_lastUpdated"})
@@ -41,14 +44,43 @@ class _Branch:
 
     expression: fhirpath.Expression
     entrance: frozenset[str] | None
-    filers: tuple[tuple[str, File], ...]
+    filers: tuple[Filer, ...]
 
 
-Compiled = tuple[tuple[Callable[[JsonObject, None], Sequence[Any]], FileTyped], ...]
-"""What to run on resources that have certain keys: (what finds values, what files each)."""
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The branches of which one function is enough: what finds their values, and what files one with its type."""
 
-MOST_SHAPES = 512
-"""Sets of keys, per type, for which the branches to run are remembered."""
+    entrance: frozenset[str] | None
+    pairs: Callable[[JsonObject, None], Sequence[tuple[Any, str]]]
+    filers: tuple[Filer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _OfType:
+    """How resources of a type are filed: the places below each property, what is compiled of them, other searches."""
+
+    branches: tuple[_Branch, ...]
+    place: Place
+    searches: tuple[_Search, ...]
+    sort_date: str | None
+    steps: Mapping[str, Step]
+    by_key: dict[str, FileProperty]
+
+    def file_property(self, key: str) -> FileProperty:
+        """Compiles what files a property of that key, the first time that it is met."""
+        step = self.steps.get(key)
+        if step is None:
+            return _nothing
+        self.by_key[key] = made = compiled(step, self.place.below[step])
+        return made
+
+
+class Extracted(NamedTuple):
+    """Index entries, and the values of keys in them that reference parameters have filed; not always all of those."""
+
+    entries: IndexEntries
+    referred: AbstractSet[str]
 
 
 class Extractor:
@@ -68,9 +100,7 @@ class Extractor:
         self._definitions = definitions
         self._zone = zone
         self._base_url = base_url
-        self._sort_dates = {type_: support.sort_date for type_, support in definitions.resources.items()}
-        self._by_type: dict[ResourceType, tuple[_Branch, ...]] = {}
-        self._by_shape: dict[ResourceType, dict[frozenset[str], Compiled]] = {t: {} for t in definitions.resources}
+        self._by_type: dict[ResourceType, _OfType] = {}
         for type_ in definitions.resources:
             _compile_own(definitions, type_)
 
@@ -85,7 +115,7 @@ class Extractor:
         return Extractor(definitions, self._zone, base_url=self._base_url)
 
     def extract(self, resource: JsonObject, updated: datetime) -> IndexEntries:
-        """Returns everything that the resource can be found by; contained resources are not indexed.
+        """Returns everything that the resource can be found by, what it contains included.
 
         Values that no kind can read, such as an impossible date, are not filed.
 
@@ -93,51 +123,63 @@ class Extractor:
             ResourceInvalid: an expression fails on this resource, which cannot be a valid one.
             KeyError: the server has no such type.
         """
-        type_ = ResourceType(resource["resourceType"])
-        filing = Filing(self._zone, self._base_url)
-        try:
-            for values, file in self._compiled_for(type_, frozenset(resource)):
-                for value in values(resource, None):
-                    if value is not None:
-                        file(value, filing)
-        except fhirpath.MALFORMED:
-            filing = self._filed_with_care(type_, resource)
-        return filing.entries(self._sort_date(type_, filing, updated))
+        return self.extracted(resource, updated).entries
 
-    def _filed_with_care(self, type_: ResourceType, resource: JsonObject) -> Filing:
+    def extracted(self, resource: JsonObject, updated: datetime) -> Extracted:
+        """Returns what `extract` does, and the references among it.
+
+        Raises:
+            ResourceInvalid: an expression fails on this resource, which cannot be a valid one.
+            KeyError: the server has no such type.
+        """
+        if resource.get("contained"):
+            types = self._definitions.resources
+            return Extracted(entries_with_contained(resource, updated, self.extract, types), frozenset())
+        type_ = ResourceType(resource["resourceType"])
+        of_type = self._by_type.get(type_) or self._made_of_type(type_)
+        try:
+            filing = self._filed(of_type, resource)
+        except fhirpath.MALFORMED:
+            filing = self._filed_with_care(of_type, resource)
+        return Extracted(filing.entries(_sort_date(of_type.sort_date, filing, updated)), filing.referred)
+
+    def _filed(self, of_type: _OfType, resource: JsonObject) -> Filing:
+        filing = Filing(self._zone, self._base_url)
+        known = of_type.by_key
+        for key, value in resource.items():
+            (known.get(key) or of_type.file_property(key))(value, filing)
+        for search in of_type.searches:
+            if search.entrance is None or not search.entrance.isdisjoint(resource):
+                for value, type_name in search.pairs(resource, None):
+                    for filer in search.filers:
+                        filer.rows(filer.code, value, type_name, filing)
+        return filing
+
+    def _filed_with_care(self, of_type: _OfType, resource: JsonObject) -> Filing:
         """Files a resource that the fast way stumbled over: its shape is odd, and perhaps not too odd.
 
         Raises:
             ResourceInvalid: an expression fails on it.
         """
         filing = Filing(self._zone, self._base_url)
-        for branch in self._branches_of(type_):
+        for branch in of_type.branches:
             for value, type_name in _nodes(branch, resource):
-                for code, file in branch.filers:
-                    file(code, value, type_name, filing)
+                for filer in branch.filers:
+                    filer.rows(filer.code, value, type_name, filing)
         return filing
 
-    def _compiled_for(self, type_: ResourceType, present: frozenset[str]) -> Compiled:
-        """Returns what can find anything in resources that have these keys."""
-        known = self._by_shape[type_]
-        found = known.get(present)
-        if found is None:
-            branches = (b for b in self._branches_of(type_) if b.entrance is None or not b.entrance.isdisjoint(present))
-            found = tuple(map(_compiled_branch, branches))
-            if len(known) < MOST_SHAPES:
-                known[present] = found
-        return found
+    def _made_of_type(self, type_: ResourceType) -> _OfType:
+        made = self._by_type[type_] = _of_type(self._definitions, type_)
+        return made
 
-    def _branches_of(self, type_: ResourceType) -> tuple[_Branch, ...]:
-        found = self._by_type.get(type_)
-        if found is None:
-            found = self._by_type[type_] = _branches(self._definitions, type_)
-        return found
 
-    def _sort_date(self, type_: ResourceType, filing: Filing, updated: datetime) -> int:
-        code = self._sort_dates[type_]
-        lows = [int(low) for param, low, _, _ in filing.ranges if param == code]
-        return min(lows) if lows else microseconds(updated)
+def _nothing(value: Any, filing: Filing) -> None:
+    """Files nothing."""
+
+
+def _sort_date(code: str | None, filing: Filing, updated: datetime) -> int:
+    lows = [int(row.low) for row in filing.ranges if row.param == code]
+    return min(lows) if lows else microseconds(updated)
 
 
 def _compile_own(definitions: Definitions, type_: ResourceType) -> None:
@@ -161,13 +203,28 @@ def _files_rows(parameter: SearchParameter, support: ResourceSupport, definition
     return find_alias(parameter, support) is None
 
 
+def _of_type(definitions: Definitions, type_: ResourceType) -> _OfType:
+    place, searches, branches = Place(), [], _branches(definitions, type_)
+    for branch in branches:
+        paths = find_paths(branch.expression, type_)
+        for path in paths or ():
+            place.add(path, branch.filers)
+        if paths is None:
+            searches.append(_Search(branch.entrance, branch.expression.extractor(), branch.filers))
+    steps = {step.key: step for step in place.below}
+    by_key: dict[str, FileProperty] = dict.fromkeys(
+        {"resourceType", *definitions.model.properties[type_]} - steps.keys(), _nothing
+    )
+    return _OfType(branches, place, tuple(searches), definitions.resources[type_].sort_date, steps, by_key)
+
+
 def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
     expressions: dict[str, fhirpath.Expression] = {}
-    filers: dict[str, list[tuple[str, File]]] = {}
+    filers: dict[str, list[Filer]] = {}
     for parameter in _filed_parameters(definitions, type_):
         for text in union_branches(parameter.expression):
             expressions[text] = expressions.get(text) or _compiled(text, type_, parameter)
-            filers.setdefault(text, []).append((parameter.code, _filer(definitions, type_, parameter)))
+            filers.setdefault(text, []).append(_filer(definitions, type_, parameter))
     return tuple(_Branch(e, entrance_keys(e, type_), tuple(filers[text])) for text, e in expressions.items())
 
 
@@ -178,45 +235,22 @@ def _compiled(text: str, type_: ResourceType, parameter: SearchParameter) -> fhi
         raise ExpressionBroken(type_, parameter, error) from error
 
 
-def _compiled_branch(branch: _Branch) -> tuple[Callable[[JsonObject, None], Sequence[Any]], FileTyped]:
-    """Returns what finds the values of a branch and what files one of them; where types differ, pairs are passed on."""
-    lister = branch.expression.lister()
-    if lister is None:
-        return branch.expression.extractor(), _all_of([_of_pairs(code, file) for code, file in branch.filers])
-    values, type_name = lister
-    return values, _all_of([typed_filer(code, file, type_name) for code, file in branch.filers])
-
-
-def _of_pairs(code: str, file: File) -> FileTyped:
-    return lambda pair, filing: file(code, pair[0], pair[1], filing)
-
-
-def _all_of(filers: Sequence[FileTyped]) -> FileTyped:
-    if len(filers) == 1:
-        return filers[0]
-
-    def file_all(value: Any, filing: Filing) -> None:
-        for file in filers:
-            file(value, filing)
-
-    return file_all
-
-
 def _nodes(branch: _Branch, resource: JsonObject) -> list[tuple[Any, str]]:
     try:
         return branch.expression.nodes(resource)
     except fhirpath.EvaluationError as error:
-        names, type_ = ", ".join(code for code, _ in branch.filers), resource["resourceType"]
+        names, type_ = ", ".join(filer.code for filer in branch.filers), resource["resourceType"]
         raise ResourceInvalid.of("search.not-indexable", type_, name=names, type=type_, reason=str(error)) from error
 
 
-def _filer(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> File:
+def _filer(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> Filer:
+    code, support = parameter.code, definitions.resources[type_]
     if parameter.kind == composites.KIND:
-        return composites.filer(definitions, definitions.resources[type_], parameter)
-    if parameter.code == near.CODE:
-        return near.rows
-    if parameter.kind == "token":
-        systems = implied_systems(definitions, type_, parameter)
-        if systems != NONE_IMPLIED:
-            return token.rows_of_codes(systems)
-    return phonetic.rows if parameter.code == phonetic.CODE else KINDS[parameter.kind].file
+        source, names = paired.find_source(parameter, definitions, support) or (None, ())
+        return Filer(code, composites.filer(definitions, support, parameter), source=source, names=names)
+    if code == near.CODE:
+        return Filer(code, near.rows)
+    systems = implied_systems(definitions, type_, parameter) if parameter.kind == "token" else NONE_IMPLIED
+    if systems != NONE_IMPLIED:
+        return Filer(code, token.rows_of_codes(systems), systems)
+    return Filer(code, phonetic.rows if code == phonetic.CODE else KINDS[parameter.kind].file)

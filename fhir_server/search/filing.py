@@ -12,7 +12,8 @@ Number = int | float
 class Filing:
     """Rows found so far. `zone` reads dates without an offset; `base_url` makes absolute references local.
 
-    `ranges` and `texts` are in the order found; dictionaries so that none is there twice.
+    `ranges` and `texts` are in the order found; dictionaries so that none is there twice. `referred` are the values of
+    those keys that reference parameters have filed, as far as that was plain to see.
     """
 
     zone: tzinfo
@@ -20,6 +21,7 @@ class Filing:
     keys: set[str] = field(default_factory=set)
     ranges: dict[RangeRow, None] = field(default_factory=dict)
     texts: dict[TextRow, None] = field(default_factory=dict)
+    referred: set[str] = field(default_factory=set)
 
     def entries(self, sort_date: int) -> IndexEntries:
         """Returns the rows in their filed form: keys sorted, no row twice."""

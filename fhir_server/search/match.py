@@ -5,14 +5,17 @@ https://hl7.org/fhir/R4/search.html#prefix and https://hl7.org/fhir/R4/search.ht
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search import content
+from fhir_server.search.contained import MARK, inside, marked_number, pointed_at
 from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
+    Contains,
     ContentHas,
     HasRange,
     IdIs,
@@ -173,17 +176,38 @@ def matches(clause: Clause, of: Indexed, world: World = _ALONE) -> bool:
             return _matches_all(clause.clauses, of, world)
         case Not():
             return not matches(clause.clause, of, world)
-        case RefersTo():
-            others = [one for one in world.get(clause.type, ()) if _refers(of, clause.param, one)]
-            return any(_matches_all(clause.where, one, world) for one in others)
-        case ReferredBy():
-            others = [one for one in world.get(clause.type, ()) if _refers(one, clause.param, of)]
-            return any(_matches_all(clause.where, one, world) for one in others)
+        case RefersTo() | ReferredBy() | Contains():
+            return _leads_to_match(clause, of, world)
     return _TESTS[type(clause)](clause, of)
 
 
 def _matches_all(clauses: Iterable[Clause], of: Indexed, world: World) -> bool:
     return all(matches(one, of, world) for one in clauses)
+
+
+def _leads_to_match(clause: RefersTo | ReferredBy | Contains, of: Indexed, world: World) -> bool:
+    if isinstance(clause, Contains):
+        wanted = [number for number in _contained(of, clause.type) if clause.number in (None, number)]
+        return _matches_any((_of_contained(clause, number) for number in wanted), of, world)
+    if isinstance(clause, ReferredBy):
+        others = [one for one in world.get(clause.type, ()) if _refers(one, clause.param, of)]
+        return any(_matches_all(clause.where, one, world) for one in others)
+    others = [one for one in world.get(clause.type, ()) if _refers(of, clause.param, one)]
+    inner = (pointed_at(clause, number) for number in _contained(of, clause.type))
+    return any(_matches_all(clause.where, one, world) for one in others) or _matches_any(inner, of, world)
+
+
+def _of_contained(clause: Contains, number: int) -> Clause:
+    return AllOf(tuple(inside(one, clause.type, number) for one in clause.where))
+
+
+def _matches_any(clauses: Iterable[Clause], of: Indexed, world: World) -> bool:
+    return any(matches(one, of, world) for one in clauses)
+
+
+def _contained(of: Indexed, type_: ResourceType) -> list[int]:
+    """Returns the numbers of what the resource contains of a type."""
+    return [marked_number(key) for key in of.entries.keys if key.startswith(f"{MARK}={type_}#")]
 
 
 def _refers(one: Indexed, param: str, other: Indexed) -> bool:
@@ -205,29 +229,31 @@ _SORT_VALUES: Mapping[SortBy, Callable[[Indexed, str], Iterable[int | float | st
 }
 
 
-def sort_value(key: SortKey, of: Indexed) -> SortValue:
+def sort_value(key: SortKey, of: Indexed, world: World = _ALONE) -> SortValue:
     """Returns what `key` compares: the least value of the resource, the greatest when descending, None when absent.
 
-    Texts compare by code point. A KEY value is what follows `param=`; a RANGE value is a row's `low`.
+    Texts compare by code point. A KEY value is what follows `param=`; a RANGE value is a row's `low`. `world` is what
+    hops lead to.
     """
-    values: Iterable[Any] = _SORT_VALUES[key.by](of, key.param)
+    sources = _sources(key, of, world) if key.through else (of,)
+    values: Iterable[Any] = (value for source in sources for value in _SORT_VALUES[key.by](source, key.param))
     result: SortValue = (max if key.descending else min)(values, default=None)
     return result
+
+
+def _sources(key: SortKey, of: Indexed, world: World) -> list[Indexed]:
+    return [one for hop in key.through for one in world.get(hop.type, ()) if _refers(of, hop.param, one)]
 
 
 def ordered(query: Query, items: Iterable[Indexed], world: World = _ALONE) -> list[Indexed]:
     """Returns the items that satisfy every clause of the query, in its order; `count` and type are not applied.
 
-    `world` is what chains lead through. Absent sort values come last in both directions; ties are broken by id ascending.
+    `world` is what chains and hops lead through. Absent sort values come last in both directions; ties are broken by id ascending.
     """
     found = sorted((of for of in items if _matches_all(query.where, of, world)), key=lambda of: of.id)
     for key in reversed(query.sort):
-        present = [of for of in found if sort_value(key, of) is not None]
-        absent = [of for of in found if sort_value(key, of) is None]
-        present.sort(key=lambda of: _present(key, of), reverse=key.descending)
-        found = present + absent
+        values: list[tuple[Any, Indexed]] = [(sort_value(key, of, world), of) for of in found]
+        present = [pair for pair in values if pair[0] is not None]
+        present.sort(key=itemgetter(0), reverse=key.descending)
+        found = [of for _, of in present] + [of for value, of in values if value is None]
     return found
-
-
-def _present(key: SortKey, of: Indexed) -> Any:
-    return sort_value(key, of)

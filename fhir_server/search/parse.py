@@ -138,7 +138,7 @@ def _count(draft: _Draft, name: str, raw: str) -> Pair:
 
 def _sort(draft: _Draft, name: str, raw: str) -> Pair | None:
     _once(draft, name)
-    known, unknown = parse_sort(raw, draft.support)
+    known, unknown = parse_sort(raw, draft.support, draft.context)
     draft.unknown += unknown
     draft.sort = tuple(key for _, key in known) or None
     return (name, ",".join(text for text, _ in known)) if known else None
@@ -190,9 +190,9 @@ _RESULTS: Mapping[str, Callable[[_Draft, str, str], Pair | None]] = {
     "_revinclude": _include,
     "_summary": _choice("true", "text", "data", "count", "false"),
     "_elements": _passed_on,
-    "_contained": _choice("false"),
+    "_contained": _choice("false", "true", "both"),
     "_containedType": _choice("container", "contained"),
     "_format": _passed_on,
     "_pretty": _choice("true", "false"),
 }
-"""Parameters that shape the result, https://hl7.org/fhir/R4/search.html#return; contained resources are not searched."""
+"""Parameters that shape the result, https://hl7.org/fhir/R4/search.html#return."""

@@ -155,7 +155,10 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class RefersTo:
-    """The resource refers by `param` to a current resource of `type` that satisfies every clause (a chain)."""
+    """The resource refers by `param` to a current resource of `type` that satisfies every clause (a chain).
+
+    Resources that it contains count, see `contained.py`.
+    """
 
     param: str
     type: ResourceType
@@ -171,10 +174,19 @@ class ReferredBy:
     where: "tuple[Clause, ...]"
 
 
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The resource contains one of `type` that satisfies every clause; with a `number`, it is that one of its type."""
+
+    type: ResourceType
+    where: "tuple[Clause, ...]"
+    number: int | None = None
+
+
 Test: TypeAlias = (
     KeyIs | KeyStarts | KeyEnds | TextContains | TextIs | ContentHas | RangeTest | HasRange | Near | IdIs | UpdatedTest
 )
-Clause: TypeAlias = Test | AnyOf | AllOf | Not | RefersTo | ReferredBy
+Clause: TypeAlias = Test | AnyOf | AllOf | Not | RefersTo | ReferredBy | Contains
 
 
 class SortBy(StrEnum):
@@ -189,12 +201,24 @@ class SortBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """From a resource to the current resources of `type` that it refers to by `param`."""
+
+    param: str
+    type: ResourceType
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
-    """One `_sort` key. Ascending takes the least value of a resource, descending the greatest; absent values are last."""
+    """One `_sort` key. Ascending takes the least value of a resource, descending the greatest; absent values are last.
+
+    With `through` the values are those of the resources that these hops lead to, not the resource's own.
+    """
 
     by: SortBy
     param: str = ""
     descending: bool = False
+    through: tuple[Hop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class TextRow(NamedTuple):
 class IndexEntries(NamedTuple):
     """All index rows of one version of one resource.
 
-    `keys` are `param=value` texts without duplicates, sorted; those of a `LABEL` parameter are kept with the resource, and
+    No row is there twice. `keys` are `param=value` texts, sorted; those of a `LABEL` parameter are kept with the resource, and
     no index leads to them. `sort_date` is the type's clinical date (the start of
     its range) or the last-updated instant, in microseconds.
     """

@@ -1,5 +1,6 @@
 """The whole web application: FastAPI with health checks, the FHIR endpoint before it, CORS and gzip where asked for."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,9 +14,12 @@ from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.store.contract import Key
 from fhir_server.web.endpoint import PREFIX, AsgiApp, Receive, Scope, Send, fhir_endpoint
+from fhir_server.web.guide.pages import PATH
+from fhir_server.web.guide.routes import add_guide
 
-EXPOSED = ["ETag", "Location", "Last-Modified"]
+EXPOSED = ["ETag", "Location", "Last-Modified", "Content-Location", "Retry-After", "Allow", "X-Progress"]
 GZIP_FROM_BYTES = 1024
+_READS_GZIP = re.compile(rb"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 
 
 def web_application(parts: Parts) -> AsgiApp:
@@ -39,7 +43,7 @@ def web_application(parts: Parts) -> AsgiApp:
             if name == b"origin":
                 from_browser = True
             elif name == b"accept-encoding":
-                reads_gzip = b"gzip" in value
+                reads_gzip = b"gzip" in value and _READS_GZIP.search(value) is not None
         if from_browser:
             await (guarded_and_compressed if reads_gzip else guarded)(scope, receive, send)
         elif reads_gzip:
@@ -58,7 +62,12 @@ def _is_fhir(scope: Scope) -> bool:
 def _with_cors(parts: Parts, application: AsgiApp) -> AsgiApp:
     origins = [o.strip() for o in parts.settings.cors_origins.split(",") if o.strip()]
     return CORSMiddleware(
-        application, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
+        application,
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        allow_credentials=bool(origins) and "*" not in origins,  # sites that are named may send what they sign in with
+        expose_headers=EXPOSED,
     )
 
 
@@ -68,7 +77,10 @@ def _site(parts: Parts) -> FastAPI:
         yield
         await parts.store.close()
 
-    site = FastAPI(title="fhir-server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    site = FastAPI(
+        title="fhir-server", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    add_guide(site, parts, PREFIX)
 
     @site.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -88,6 +100,13 @@ def _site(parts: Parts) -> FastAPI:
     @site.get("/")
     async def root() -> dict[str, str]:
         """Says where things are."""
-        return {"fhir": PREFIX, "metadata": f"{PREFIX}/metadata", "health": "/healthz", "readiness": "/readyz"}
+        return {
+            "fhir": PREFIX,
+            "metadata": f"{PREFIX}/metadata",
+            "documentation": PATH,
+            "openapi": "/openapi.json",
+            "health": "/healthz",
+            "readiness": "/readyz",
+        }
 
     return site

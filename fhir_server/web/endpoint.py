@@ -6,7 +6,9 @@ It stands before FastAPI's own stack, because a read costs less than that stack 
 import logging
 import traceback
 import uuid
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -15,11 +17,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from fhir_server.errors import FhirError, TooLarge
+from fhir_server.errors import FhirError
 from fhir_server.fhir import json_codec, xml_codec
+from fhir_server.fhir.shapes import VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.dispatch import dispatch, refusal
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
+from fhir_server.web.bodies import HEAVY_BYTES, check_parameters, read_body
 from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_sent, format_wanted, is_graphql
 
 Scope = MutableMapping[str, Any]
@@ -35,6 +39,9 @@ _GRAPHQL = ("$graphql",)
 """Last segment of paths whose answer is no resource: plain JSON, whatever the client accepts."""
 _FORMATTING = ("_format", "_pretty")
 _NONE: dict[str, str] = {}
+_BODYLESS = (204, 304)
+_NOTHING_ELSE = (None,) * (len(FhirResponse._fields) - 4)
+"""The rest of most responses, after status, body, version and instant."""
 _READING = frozenset({"GET", "HEAD", "DELETE"})
 """Verbs whose body, if any, means nothing."""
 
@@ -57,6 +64,11 @@ class InternalError(FhirError):
 
 def fhir_endpoint(parts: Parts) -> AsgiApp:
     """Returns the ASGI application that answers everything below `/fhir`."""
+    heavy = Semaphore(1)
+
+    async def dispatched(request: FhirRequest) -> FhirResponse:
+        async with heavy if len(request.body) > HEAVY_BYTES else nullcontext():
+            return await dispatch(parts, request)
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
         request, style = _head_of(parts, scope), _PLAIN
@@ -64,7 +76,9 @@ def fhir_endpoint(parts: Parts) -> AsgiApp:
             style = _style_of(request)
             if request.method not in _READING or request.query or request.path[-1:] == ("",):
                 request = await _whole(parts, request, receive)
-            response = _written(parts, await dispatch(parts, request), style)
+                style = _style_of_form(request) or style
+            answer = dispatched(request) if request.body else dispatch(parts, request)
+            response = _written(parts, await answer, style)
         except FhirError as error:
             response = _written(parts, refusal(request, error), style)
         except Exception as error:  # noqa: BLE001  the one place where anything unforeseen ends
@@ -85,6 +99,17 @@ def _style_of(request: FhirRequest) -> _Style:
         return _Style(pretty=asked.get("_pretty") == "true")
     wanted = format_wanted(request.headers.get("accept"), asked.get("_format"))
     return _PLAIN if wanted == "json" and not asked else _Style(wanted, asked.get("_pretty") == "true")
+
+
+def _style_of_form(request: FhirRequest) -> _Style | None:
+    """Returns the style that the form of a search asks for, or None.
+
+    Raises:
+        NotAcceptable: a format that is not written here.
+    """
+    if request.path[-1:] != ("_search",) or not any(name.encode() in request.body for name in _FORMATTING):
+        return None
+    return _style_of(request._replace(query=tuple(parse_qsl(request.body.decode("latin-1")))))
 
 
 def _written(parts: Parts, response: FhirResponse, style: _Style) -> FhirResponse:
@@ -112,37 +137,26 @@ def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
 
 
 async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRequest:
-    """Returns the request with its body, and without the parameters that are the transport's business."""
+    """Returns the request with its body, and without the parameters that are the transport's business.
+
+    Raises:
+        FhirError: the request is too large, or its body is not what it says.
+    """
+    check_parameters(len(request.query))
     query = tuple(p for p in request.query if p[0] not in _FORMATTING)
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
-    body = b"" if request.method in _READING else await _body(parts, request, receive)
+    body = b"" if request.method in _READING else await read_body(parts.settings, request.headers, receive)
     request = request._replace(path=path, query=query, body=body)
     if not body or (path[-1:] == _GRAPHQL and is_graphql(request.header("content-type"))):
         return request
     sent = format_sent(request.header("content-type"), is_search=path[-1:] == ("_search",))
     if sent == "form":
+        check_parameters(body.count(b"&") + 1)
         return request
     if sent == "json":
         return request._replace(source=body)
     resource, findings = xml_codec.read(body, parts.definitions.model)
     return request._replace(body=json_codec.encode(resource), source=body, findings=findings)
-
-
-async def _body(parts: Parts, request: FhirRequest, receive: Receive) -> bytes:
-    limit = parts.settings.max_body_bytes
-    declared = request.header("content-length") or "0"
-    if declared.isdecimal() and int(declared) > limit:
-        raise TooLarge.of("rest.body-too-large", limit=limit)
-    chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise TooLarge.of("rest.body-too-large", limit=limit)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
 
 
 def _traced(request: FhirRequest, error: Exception) -> InternalError:
@@ -157,22 +171,21 @@ def _traced(request: FhirRequest, error: Exception) -> InternalError:
 async def _answer(request: FhirRequest, response: FhirResponse, send: Send, style: _Style) -> None:
     body = response.body
     headers = _headers_of(request, response)
-    headers.append((b"content-length", b"%d" % len(body)))
     headers.append(_VARY)
     if body:
         headers.append(_PLAIN_JSON if request.path[-1:] == _GRAPHQL else _CONTENT_TYPES[style.format])
-    if request.method == "HEAD" or response.status in (204, 304):
+    if response.status not in _BODYLESS:
+        headers.append((b"content-length", b"%d" % len(body)))
+    if request.method == "HEAD" or response.status in _BODYLESS:
         body = b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def _headers_of(request: FhirRequest, response: FhirResponse) -> list[tuple[bytes, bytes]]:
-    headers = []
-    if response.version is not None:
-        headers.append((b"etag", etag_of(response.version).encode()))
-    if response.updated_at is not None:
-        headers.append((b"last-modified", _http_date(response.updated_at)))
+    headers = list(_of_version(response.version, response.updated_at))
+    if response[4:] == _NOTHING_ELSE:
+        return headers
     if response.location is not None:
         headers.append((b"location", f"{request.base}/{response.location}".encode()))
     if response.retry_after_s is not None:
@@ -187,5 +200,7 @@ def _headers_of(request: FhirRequest, response: FhirResponse) -> list[tuple[byte
 
 
 @lru_cache(maxsize=4096)
-def _http_date(instant: datetime) -> bytes:
-    return format_datetime(instant, usegmt=True).encode()
+def _of_version(version: VersionId | None, updated_at: datetime | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Returns what is said of a version: its tag and its instant."""
+    tag = () if version is None else ((b"etag", etag_of(version).encode()),)
+    return tag if updated_at is None else (*tag, (b"last-modified", format_datetime(updated_at, usegmt=True).encode()))

@@ -14,19 +14,23 @@ FORMATS: Mapping[str, Format] = {
     "application/fhir+xml": "xml",
     "application/json": "json",
     "application/xml": "xml",
+    "application/json+fhir": "json",
+    "application/xml+fhir": "xml",
     "text/json": "json",
     "text/xml": "xml",
 }
-"""Media types of FHIR content; the first two are FHIR's own."""
-_SENT_ONLY: Mapping[str, Format] = {"application/json-patch+json": "json"}
+"""Media types of FHIR content; the first two are FHIR's own, those with `+fhir` what they were called before R3."""
+_SENT_ONLY: Mapping[str, Format] = {"application/json-patch+json": "json", "application/merge-patch+json": "json"}
 MEDIA_TYPES: Mapping[Format, str] = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 
 _SHORT: Mapping[str, Format] = {"json": "json", "xml": "xml"}
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", ""})
+_VERSIONS = frozenset({"4", "4.0", "4.0.0", "4.0.1", ""})
+"""What the parameter `fhirVersion` of a media type may say, https://hl7.org/fhir/R4/versions.html#mt-version."""
 
 
 class _Range(NamedTuple):
-    """One range of an Accept header: `application/*` with its weight from 0 to 1."""
+    """One range of an Accept header: `application/*` with its weight from 0 to 1; 0 where it wants another FHIR."""
 
     media: str
     weight: float
@@ -44,7 +48,7 @@ def format_sent(content_type: str | None, *, is_search: bool) -> Format | Litera
     """Returns the format of a body: FHIR JSON (also when nothing is said), FHIR XML, or form fields for `_search`.
 
     Raises:
-        UnsupportedMedia: anything else, or another charset than UTF-8.
+        UnsupportedMedia: anything else, another charset than UTF-8, or another version of FHIR.
     """
     media, parameters = _split(content_type or "")
     charset = parameters.get("charset", "").lower()
@@ -54,6 +58,8 @@ def format_sent(content_type: str | None, *, is_search: bool) -> Format | Litera
         raise UnsupportedMedia.of("rest.media-unsupported", "Content-Type", found=media)
     if charset not in _CHARSETS:
         raise UnsupportedMedia.of("rest.charset-unsupported", "Content-Type", found=charset)
+    if parameters.get("fhirversion", "") not in _VERSIONS:
+        raise UnsupportedMedia.of("rest.fhir-version", "Content-Type", found=parameters["fhirversion"])
     return FORMATS.get(media) or _SENT_ONLY.get(media, "json")
 
 
@@ -76,9 +82,7 @@ def format_wanted(accept: str | None, format_: str | None) -> Format:
 
 
 def _by_name(format_: str) -> Format | None:
-    # In a query string the plus of `application/fhir+xml` is read as a space unless it was encoded
-    media = _split(format_)[0].replace(" ", "+")
-    return _SHORT.get(media) or FORMATS.get(media) or _accepted(media)
+    return _SHORT.get(_split(format_)[0]) or _accepted(format_)
 
 
 @lru_cache(maxsize=256)
@@ -110,6 +114,9 @@ def _range_of(text: str) -> _Range:
         weight = float(parameters.get("q", "1"))
     except ValueError:
         weight = 0.0
+    if parameters.get("fhirversion", "") not in _VERSIONS:
+        weight = 0.0
+    # In a query string the plus of `application/fhir+xml` is read as a space unless it was encoded
     return _Range(media.replace(" ", "+"), weight if 0 <= weight <= 1 else 0.0)
 
 

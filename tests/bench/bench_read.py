@@ -1,6 +1,6 @@
 """Question: what does a read cost, against a bare uvicorn application that returns the same bytes?
 
-Bar: at most twice the CPU time of the bare application a request, in one run. `python tests/bench/bench_read.py`
+Bar: at most 1.6 times the CPU time of the bare application a request, in one run. `python tests/bench/bench_read.py`
 
 CPU time of the server process is compared, not wall time: it does not depend on how fast the client is or who else uses
 the machine.

@@ -59,6 +59,23 @@ def test_doctor_counts_the_profiles_of_a_package_and_tells_what_it_leaves_out(pa
     assert "R4's own definition counts" in done.stderr
 
 
+@pytest.mark.parametrize("is_folder", [False, True], ids=["tgz", "folder"])
+def test_an_element_that_the_base_does_not_have_is_left_out_with_a_note(package, tmp_path, is_folder):
+    unknown = {"path": "Patient.nickname", "min": 1}
+    elements = [unknown, {"path": "Patient.nickname.text", "min": 1}, *PROFILE["differential"]["element"]]
+    file = package(p=PROFILE | {"differential": {"element": elements}})
+    file = tmp_path / "package" if is_folder else file
+    (tmp_path / "patient.json").write_text('{"resourceType": "Patient"}', encoding="utf-8")
+    done = run("doctor", "--store", "sqlite:///:memory:", "--package", file)
+    place = f"{file}/p.json" if is_folder else f"{file}!package/p.json"
+    assert done.exit_code == 0
+    said = f"{place}: StructureDefinition.differential.element (Patient.nickname) is left out, the rest of the profile counts"
+    assert done.stderr.count(said) == 1
+    judged = run("validate", tmp_path / "patient.json", "--profile", URL, "--package", file, "--json")
+    assert judged.exit_code == 1
+    assert "Patient.name" in judged.stdout
+
+
 @pytest.mark.parametrize("command", ["serve", "load"])
 def test_a_package_that_cannot_be_used_ends_the_command_with_its_reason(package, command, tmp_path):
     broken = package(p=PROFILE | {"baseDefinition": "http://example.org/none"})

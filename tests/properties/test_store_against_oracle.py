@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from fhir_server.fhir.shapes import ResourceType
+from fhir_server.search.contained import MARK, mark_value, pointer
 from fhir_server.search.match import Indexed, ordered
 from fhir_server.search.query import (
     AllOf,
     AnyOf,
     Clause,
+    Contains,
     HasRange,
+    Hop,
     IdIs,
     KeyEnds,
     KeyIs,
@@ -82,10 +85,29 @@ def some_text(rng: Some) -> TextRow:
 
 
 def some_entries(rng: Some) -> IndexEntries:
+    own = some_own_entries(rng)
+    if rng.random() < 0.7:
+        return own
+    inner = [some_contained(rng, type_, n) for type_ in TYPES[1:] for n in range(rng.randrange(3))]
+    keys = sorted({key for part in (own, *inner) for key in part.keys})
+    ranges = tuple(row for part in (own, *inner) for row in part.ranges)
+    return IndexEntries(tuple(keys), ranges, own.texts, own.sort_date)
+
+
+def some_own_entries(rng: Some) -> IndexEntries:
     keys = {some_key(rng) for _ in range(rng.randrange(8))} | {some_reference(rng) for _ in range(rng.randrange(3))}
-    ranges = tuple(some_range(rng) for _ in range(rng.randrange(4)))
-    texts = tuple(some_text(rng) for _ in range(rng.randrange(4)))
+    ranges = tuple(dict.fromkeys(some_range(rng) for _ in range(rng.randrange(4))))
+    texts = tuple(dict.fromkeys(some_text(rng) for _ in range(rng.randrange(4))))
     return IndexEntries(tuple(sorted(keys)), ranges, texts, rng.randrange(-3, 4))
+
+
+def some_contained(rng: Some, type_: ResourceType, number: int) -> IndexEntries:
+    """Returns what is filed of a contained resource with its container, and of references to it."""
+    own, start = some_own_entries(rng), f"#{type_}{number}."
+    links = [f"{at}{rng.choice(REFERENCES)}={pointer(type_, rng.randrange(number + 1))}" for at in ("", "", start)]
+    keys = (f"{MARK}={mark_value(type_, number)}", f"{start}_id={rng.choice(IDS)}", *links[: rng.randrange(4)])
+    ranges = tuple(row._replace(param=start + row.param) for row in own.ranges)
+    return IndexEntries((*keys, *(start + key for key in own.keys)), ranges, (), 0)
 
 
 def some_updated(rng: Some) -> UpdatedTest:
@@ -110,6 +132,8 @@ TESTS: list[Callable[[Some], Clause]] = [
 
 def some_hop(rng: Some, depth: int) -> Clause:
     where = tuple(some_clause(rng, depth - 1) for _ in range(rng.choice([0, 1, 1, 2])))
+    if rng.random() < 0.2:
+        return Contains(rng.choice(TYPES[1:]), where, rng.choice([None, None, 0, 1]))
     if rng.random() < 0.5:
         return RefersTo(rng.choice(REFERENCES), rng.choice(TYPES), where)
     return ReferredBy(rng.choice(TYPES), rng.choice(REFERENCES), where)
@@ -124,12 +148,15 @@ def some_clause(rng: Some, depth: int = 2) -> Clause:
     return rng.choice(TESTS)(rng)
 
 
+def some_sort(rng: Some) -> SortKey:
+    hops = [Hop(param, type_) for param in REFERENCES for type_ in TYPES]
+    through = tuple(rng.sample(hops, rng.choice([1, 1, 2]))) if rng.random() < 0.3 else ()
+    return SortKey(rng.choice(list(SortBy)), rng.choice(PARAMS), rng.random() < 0.5, through)
+
+
 def some_query(rng: Some) -> Query:
     where = tuple(some_clause(rng) for _ in range(rng.choice([0, 1, 1, 2, 3])))
-    sort = tuple(
-        SortKey(rng.choice(list(SortBy)), rng.choice(PARAMS), descending=rng.random() < 0.5)
-        for _ in range(rng.choice([0, 1, 1, 2, 3]))
-    )
+    sort = tuple(some_sort(rng) for _ in range(rng.choice([0, 1, 1, 2, 3])))
     return Query(TYPE, where, sort, count=rng.choice([1, 3, 7, 50]), with_total=True)
 
 

@@ -1,11 +1,15 @@
 """What metadata says is what dispatch does, https://hl7.org/fhir/R4/http.html#capabilities."""
 
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 
 from fhir_server.app import OPERATIONS
+from fhir_server.data_files import data_folder
+from fhir_server.fhir import xml_codec
 from fhir_server.fhir.json_codec import decode
 from fhir_server.interactions.policy import WritePolicy
 from support.requests import server_with
+from support.rest import keys_of
 
 R4 = "http://hl7.org/fhir/OperationDefinition/"
 
@@ -114,4 +118,88 @@ def test_every_search_parameter_that_is_told_is_taken(server, rest):
 
 def test_patches_are_told_by_their_formats(server):
     statement = decode(server.get("metadata").content)
-    assert statement["patchFormat"] == ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"]
+    assert statement["patchFormat"] == [
+        "application/json-patch+json", "application/fhir+json", "application/fhir+xml", "application/merge-patch+json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["full", "terminology"])
+def test_the_statement_is_valid_r4_by_our_validator_and_by_fhir_resources(server, mode):
+    statement = decode(server.get(f"metadata?mode={mode}").content)
+    assert [i.text() for i in server.parts.validator.check(statement) if i.severity == "error"] == []
+    get_fhir_model_class(statement["resourceType"]).model_validate(statement)
+    sent_in_xml = server.get(f"metadata?mode={mode}&_format=xml").content
+    assert xml_codec.read(sent_in_xml, server.parts.definitions.model) == (statement, ())
+
+
+def test_the_mode_tells_which_statement(server):
+    types = [
+        decode(server.get(f"metadata?mode={mode}").content)["resourceType"] for mode in ("normative", "terminology")
+    ]
+    assert types == ["CapabilityStatement", "TerminologyCapabilities"]
+    assert keys_of(server.get("metadata?mode=half")) == ["rest.parameter-invalid"]
+    assert keys_of(server.get("metadata?colour=red")) == ["rest.parameter-unknown"]
+
+
+def test_a_part_of_the_statement_can_be_asked_for(server):
+    part = decode(server.get("metadata?_elements=fhirVersion,software").content)
+    assert {"fhirVersion", "software"} <= set(part)
+    assert ("rest" in part, part["meta"]["tag"][0]["code"]) == (False, "SUBSETTED")
+
+
+def test_the_terminology_is_told(server):
+    told = decode(server.get("metadata?mode=terminology").content)
+    systems = {one["uri"] for one in told["codeSystem"]}
+    assert {"http://hl7.org/fhir/administrative-gender", "http://jtys.example/fhir/CodeSystem/issue-key"} & systems
+    for parameter in told["expansion"]["parameter"]:
+        value = {"count": "1", "offset": "0", "displayLanguage": "zh-CN"}.get(parameter["name"], "true")
+        url = "http://hl7.org/fhir/ValueSet/administrative-gender"
+        answer = server.get(f"ValueSet/$expand?url={url}&{parameter['name']}={value}")
+        assert answer.status_code == 200, parameter
+
+
+def test_every_operation_that_r4_does_not_define_is_defined_here(server, rest):
+    everywhere = [*rest["operation"], *(o for entry in rest["resource"] for o in entry.get("operation", ()))]
+    own = {o["name"]: o["definition"] for o in everywhere if not o["definition"].startswith(R4)}
+    assert own.keys() == {file.stem for file in (data_folder("conformance") / "operations").glob("*.json")}
+    for name, url in own.items():
+        definition = decode(server.get(f"OperationDefinition/{name}").content)
+        place = OPERATIONS[name]
+        flags = (definition["system"], definition["type"], definition["instance"])
+        assert (definition["url"], definition["code"]) == (url, name)
+        assert flags == (place.on_system, place.on_type, place.on_instance), name
+        assert not (definition["affectsState"] and "GET" in place.verbs), name
+
+
+def test_own_operation_definitions_are_valid_and_found_and_never_written(server):
+    found = decode(server.get("OperationDefinition?_sort=-code&_count=2&_total=accurate").content)
+    pages = [[entry["resource"]["code"] for entry in found["entry"]]]
+    while following := next((link["url"] for link in found["link"] if link["relation"] == "next"), None):
+        found = decode(server.get(following).content)
+        pages.append([entry["resource"]["code"] for entry in found["entry"]])
+    codes = [code for page in pages for code in page]
+    assert codes == sorted(codes, reverse=True)
+    assert (len(codes), max(map(len, pages))) == (found["total"], 2)
+    for code in codes:
+        resource = decode(server.get(f"OperationDefinition/{code}/_history/1").content)
+        assert [i.text() for i in server.parts.validator.check(resource) if i.severity == "error"] == []
+        get_fhir_model_class("OperationDefinition").model_validate(resource)
+    previous = next(link["url"] for link in found["link"] if link["relation"] == "previous")
+    assert [entry["resource"]["code"] for entry in decode(server.get(previous).content)["entry"]] == pages[-2]
+    assert server.put({"resourceType": "OperationDefinition", "id": "x"}).status_code == 405
+    tag = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "x"}]}}]}
+    assert server.send("POST", "OperationDefinition/diff/$meta-add", tag).status_code == 405
+
+
+def test_every_compartment_that_is_told_is_searched(server, rest):
+    owners = {url.rpartition("/")[2] for url in rest["compartment"]}
+    types = {type_.lower(): type_ for type_ in server.parts.definitions.resources}
+    assert {"patient", "practitioner", "encounter", "relatedperson", "device"} == owners
+    answers = {owner: server.get(f"{types[owner]}/x/*").status_code for owner in owners}
+    assert set(answers.values()) == {200}, answers
+
+
+def test_cors_is_told(rest):
+    assert rest["security"] == {"cors": True}
+    with server_with(WritePolicy(), cors_origins="") as server:
+        assert rest_of(server)["security"] == {"cors": False}

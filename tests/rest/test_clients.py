@@ -28,6 +28,35 @@ def new_patient(number: str) -> dict:
     }
 
 
+def flag_on(reference: str) -> dict:
+    return {
+        "resourceType": "Flag",
+        "status": "active",
+        "code": {"text": "过敏"},
+        "subject": {"reference": reference},
+    }
+
+
+def bundle_of(type_: str, *entries: tuple[str, str, dict | None, str | None]) -> dict:
+    made = []
+    for method, url, resource, full_url in entries:
+        one = {"request": {"method": method, "url": url}}
+        made.append(one | ({"resource": resource} if resource else {}) | ({"fullUrl": full_url} if full_url else {}))
+    return {"resourceType": "Bundle", "type": type_, "entry": made}
+
+
+def statuses_of(bundle) -> list[str]:
+    return [entry["response"]["status"] for entry in bundle["entry"]]
+
+
+TRANSACTION = bundle_of(
+    "transaction",
+    ("POST", "Flag", flag_on("urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"), None),
+    ("POST", "Patient", new_patient("bundled"), "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"),
+)
+BATCH = bundle_of("batch", ("GET", "Patient?_count=1", None, None), ("GET", "Patient/nobody", None, None))
+
+
 def test_fhirpy_creates_reads_updates_searches_pages_and_deletes(base_url):
     from fhirpy import AsyncFHIRClient
 
@@ -52,20 +81,101 @@ def test_fhirpy_creates_reads_updates_searches_pages_and_deletes(base_url):
     asyncio.run(drive())
 
 
-def test_fhirclient_creates_reads_updates_and_searches(base_url):
+def test_fhirpy_patches_and_writes_by_criteria(base_url):
+    from fhirpy import SyncFHIRClient
+    from fhirpy.base.exceptions import MultipleResourcesFound, OperationOutcome, ResourceNotFound
+
+    client = SyncFHIRClient(base_url)
+    patients = client.resources("Patient").search(identifier="urn:clients|fhirpy-c")
+    made, is_new = patients.get_or_create(client.resource("Patient", **new_patient("fhirpy-c")))
+    again, is_new_again = patients.get_or_create(client.resource("Patient", **new_patient("fhirpy-c")))
+    assert (is_new, is_new_again, again.id) == (True, False, made.id)
+    updated, is_new = patients.update(client.resource("Patient", **new_patient("fhirpy-c"), active=True))
+    assert (is_new, updated.id, updated["active"]) == (False, made.id, True)
+    updated.patch(gender="male")
+    updated["birthDate"] = "1991-02-03"
+    updated.save(fields=["birthDate"])
+    assert patients.patch(active=False)["active"] is False
+    stored = client.get("Patient", made.id)
+    assert (stored["gender"], stored["birthDate"], stored["meta"]["versionId"]) == ("male", "1991-02-03", "5")
+    assert patients.get().id == made.id
+    client.resource("Patient", **new_patient("fhirpy-c")).save()
+    with pytest.raises(MultipleResourcesFound):
+        patients.get()
+    with pytest.raises(MultipleResourcesFound):
+        patients.update(client.resource("Patient", **new_patient("fhirpy-c")))
+    with pytest.raises(OperationOutcome):
+        made.patch(gender="unheard-of")
+    with pytest.raises(ResourceNotFound):
+        client.get("Patient", "nobody")
+
+
+def test_fhirpy_sends_bundles_reads_histories_and_calls_operations(base_url):
+    from fhirpy import SyncFHIRClient
+
+    client = SyncFHIRClient(base_url)
+    transaction = client.resource("Bundle", **TRANSACTION)
+    transaction.save()
+    assert statuses_of(transaction) == ["201", "201"]
+    flag = client.execute(transaction["entry"][0]["response"]["location"].split("/fhir/")[1], method="get")
+    patient = client.reference(reference=flag["subject"]["reference"]).to_resource()
+    assert patient["identifier"][0]["value"] == "bundled"
+    batch = client.resource("Bundle", **BATCH)
+    batch.save()
+    assert statuses_of(batch) == ["200", "404"]
+    history = patient.execute("_history", method="get")
+    assert [entry["request"]["method"] for entry in history["entry"]] == ["POST"]
+    assert patient.is_valid()
+    everything = patient.execute("$everything", method="get")
+    assert {entry["resource"]["resourceType"] for entry in everything["entry"]} == {"Patient", "Flag"}
+    flags = client.resources("Flag").search(subject=patient.to_reference()).include("Flag", "subject").fetch_raw()
+    assert {entry["resource"]["resourceType"] for entry in flags["entry"]} == {"Patient", "Flag"}
+
+
+@pytest.fixture
+def smart(base_url):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from fhirclient import client
-        from fhirclient.models.patient import Patient
 
-        smart = client.FHIRClient(settings={"app_id": "tests", "api_base": base_url})
-        created = Patient(new_patient("fhirclient-1")).create(smart.server)
-        patient = Patient.read(created["id"], smart.server)
-        assert patient.name[0].text == "测试员"
-        patient.gender = "other"
-        patient.update(smart.server)
-        found = Patient.where(struct={"identifier": "urn:clients|fhirclient-1"}).perform_resources(smart.server)
-        assert [(p.id, p.gender) for p in found] == [(created["id"], "other")]
+        yield client.FHIRClient(settings={"app_id": "tests", "api_base": base_url})
+
+
+def test_fhirclient_creates_reads_updates_searches_pages_and_deletes(smart):
+    from fhirclient.models.patient import Patient
+    from fhirclient.server import FHIRNotFoundException
+
+    made = [Patient(new_patient("fhirclient-1")).create(smart.server)["id"] for _ in range(3)]
+    patient = Patient.read(made[0], smart.server)
+    assert patient.name[0].text == "测试员"
+    patient.gender = "other"
+    patient.update(smart.server)
+    criteria = {"identifier": "urn:clients|fhirclient-1", "gender": "other"}
+    found = Patient.where(struct=criteria).perform_resources(smart.server)
+    assert [(p.id, p.gender) for p in found] == [(made[0], "other")]
+    paged = Patient.where(struct={"identifier": "urn:clients|fhirclient-1", "_count": "1"})
+    assert {p.id for p in paged.perform_resources_iter(smart.server)} == set(made)
+    patient.delete()
+    with pytest.raises(FHIRNotFoundException):
+        Patient.read("nobody", smart.server)
+    history = smart.server.request_json(f"Patient/{made[0]}/_history")
+    assert [entry["request"]["method"] for entry in history["entry"]] == ["DELETE", "PUT", "POST"]
+    first = Patient(smart.server.request_json(f"Patient/{made[0]}/_history/1"))
+    assert first.gender == "female"
+
+
+def test_fhirclient_sends_bundles_and_calls_operations(smart):
+    from fhirclient.models.bundle import Bundle
+
+    assert smart.server.capabilityStatement.fhirVersion == "4.0.1"
+    transaction = Bundle(TRANSACTION)
+    answer = Bundle(smart.server.post_json("", transaction.as_json()).json())
+    assert [entry.response.status for entry in answer.entry] == ["201", "201"]
+    batch = Bundle(smart.server.post_json("", Bundle(BATCH).as_json()).json())
+    assert [entry.response.status for entry in batch.entry] == ["200", "404"]
+    place = answer.entry[1].response.location.split("/fhir/")[1].partition("/_history")[0]
+    everything = Bundle(smart.server.request_json(f"{place}/$everything"))
+    assert {entry.resource.resource_type for entry in everything.entry} == {"Patient", "Flag"}
 
 
 def elsewhere(value):

@@ -129,6 +129,16 @@ def test_an_outcome_tells_what_validation_let_pass():
 
 
 def test_writes_take_no_parameters(server):
-    for method, path in (("POST", "Patient?name=x"), ("PUT", "Patient/p1?name=x"), ("DELETE", "Patient/p1?name=x")):
+    for method, path in (("PUT", "Patient/p1?name=x"), ("DELETE", "Patient/p1?name=x")):
         body = patient(id="p1") if method != "DELETE" else None
         assert keys_of(server.send(method, path, body)) == ["rest.parameter-unknown"]
+
+
+def test_a_create_may_have_its_criteria_in_the_url(server):
+    one = patient(identifier=[{"system": "urn:x", "value": "1"}])
+    answers = [server.send("POST", "Patient?identifier=urn:x|1", one) for _ in range(2)]
+    assert [a.status_code for a in answers] == [201, 200]
+    assert len({decode(a.content)["id"] for a in answers}) == 1
+    assert keys_of(server.send("POST", "Patient?colour=red", one)) == ["search.parameter-unknown"]
+    both = server.send("POST", "Patient?identifier=urn:x|1", one, if_none_exist="identifier=urn:x|2")
+    assert keys_of(both) == ["rest.parameter-unknown"]

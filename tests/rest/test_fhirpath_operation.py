@@ -162,6 +162,8 @@ def test_unknown_elements_are_empty_unless_validation_is_asked_for(server):
         {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": PATIENT}]},
         {"resourceType": "Parameters", "parameter": [{"name": "expression", "valueString": "id"}]},
         {"resourceType": "Parameters"},
+        {"resourceType": "Parameters", "parameter": 5},
+        {"resourceType": "Parameters", "parameter": [{"name": ["expression"], "valueString": "id"}]},
         PATIENT,
     ],
 )

@@ -110,9 +110,35 @@ def test_a_call_that_cannot_be_answered_is_refused_by_name(server, path, status,
     assert (response.status_code, keys_of(response)) == (status, [key])
 
 
-def test_persist_stores_the_bundle_or_says_that_it_cannot(server):
+def test_persist_stores_the_bundle_and_says_where(server):
     response = server.get("Composition/c/$document?persist=true")
-    if "Bundle" in server.parts.definitions.resources:
-        assert server.get(f"Bundle/{document(response)['id']}").status_code == 200
-    else:
-        assert (response.status_code, keys_of(response)) == (400, ["document.persist"])
+    bundle = document(response)
+    place = response.headers["location"].removeprefix("http://test/fhir/").partition("/_history")[0]
+    assert (place, response.headers["etag"]) == (f"Bundle/{bundle['id']}", 'W/"1"')
+    assert decode(server.get(place).content) == bundle
+    assert keys(bundle) == KEYS
+    again = document(server.get("Composition/c/$document?persist=true"))
+    assert again["identifier"] != bundle["identifier"]
+    assert decode(server.get("Bundle?type=document").content)["total"] == 2
+
+
+def test_what_a_stored_document_holds_may_be_deleted_and_the_document_stays(server):
+    place = f"Bundle/{document(server.get('Composition/c/$document?persist=true'))['id']}"
+    assert server.send("DELETE", "Composition/c").status_code == 204
+    assert server.send("DELETE", "Observation/o").status_code == 204
+    assert keys(decode(server.get(place).content)) == KEYS
+
+
+def test_a_document_from_elsewhere_is_stored_as_it_is(server):
+    entry = {
+        "fullUrl": "http://elsewhere.example/fhir/Composition/x",
+        "resource": {
+            "resourceType": "Composition",
+            "id": "x",
+            "subject": reference("Patient/theirs"),
+            "author": [reference("http://test/fhir/Practitioner/doctor")],
+        },
+    }
+    response = server.post({"resourceType": "Bundle", "type": "document", "entry": [entry]})
+    assert response.status_code == 201
+    assert decode(response.content)["entry"] == [entry]

@@ -148,7 +148,7 @@ def test_an_encounter_comes_with_its_compartment_and_its_patient(server):
         ("Patient/p1/$everything?start=yesterday", 400, "rest.parameter-invalid"),
         ("Patient/p1/$everything?_count=0", 400, "rest.parameter-invalid"),
         ("Patient/p1/$everything?_count=1&_count=2", 400, "operation.parameter-repeated"),
-        ("Patient/p1/$everything?_type=Ghost", 404, "rest.type-unsupported"),
+        ("Patient/p1/$everything?_type=Ghost", 400, "rest.parameter-invalid"),
         ("Patient/p1/$everything?_page=abc", 400, "search.page-invalid"),
     ],
 )

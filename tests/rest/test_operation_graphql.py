@@ -201,6 +201,11 @@ def test_only_types_that_can_refer_to_a_resource_have_lists_below_it(server):
         ("{PatientList(_id: [p, q, nobody]){id}}", {"PatientList": [{"id": "p"}, {"id": "q"}]}),
         ("{PatientList(fhirpath: \"name.family = 'Wang'\"){id}}", {"PatientList": [{"id": "q"}]}),
         ('{PatientList(birthdate: "ge1974", _sort: "-_id"){id}}', {"PatientList": [{"id": "p"}]}),
+        (
+            '{PatientList(_filter: "family eq \\"Chalmers\\" or _id eq q"){id}}',
+            {"PatientList": [{"id": "p"}, {"id": "q"}]},
+        ),
+        ('{PatientList(_filter: "family eq \\"Chalmers, Q\\""){id}}', {"PatientList": []}),
         ("{PatientList(general_practitioner: nobody){id}}", {"PatientList": []}),
         ('{PatientList(family: "wang,chalmers"){id}}', {"PatientList": []}),
         (

@@ -119,11 +119,13 @@ def test_there_must_be_something_to_patch(stored):
     ("media", "body", "status", "key"),
     [
         ("application/xml-patch+xml", b"<diff/>", 415, "rest.patch-media"),
-        ("application/merge-patch+json", b"{}", 415, "rest.patch-media"),
+        ("application/merge-patch+json", b"[]", 400, "json.not-an-object"),
+        ("application/fhir+json", b'{"active": false}', 400, "rest.resource-type-missing"),
         ("application/json", b'[{"op":"remove","path":"/active"}]', 415, "rest.patch-media"),
         ("application/fhir+json", encode(PATIENT), 400, "rest.resource-type-differs"),
         (JSON_PATCH, b"{}", 400, "patch.not-a-list"),
         (JSON_PATCH, b"[{]", 400, "json.malformed"),
+        (JSON_PATCH, b'[{"op":["remove"],"path":"/active"}]', 400, "patch.operation-unknown"),
         (JSON_PATCH, b'[{"op":"remove","path":"/gender"}]', 422, "patch.path-nowhere"),
         (JSON_PATCH, b'[{"op":"test","path":"/active","value":false}]', 409, "patch.test-failed"),
     ],
@@ -200,3 +202,38 @@ def test_a_patch_may_refer_to_another_entry(stored):
     create = {"fullUrl": urn, "resource": organization, "request": {"method": "POST", "url": "Organization"}}
     assert stored.bundle("transaction", patch_entry("Patient/p1", manage), create).status_code == 200
     assert decode(stored.get("Patient/p1").content)["managingOrganization"] == {"reference": "Organization/id-1"}
+
+
+@pytest.mark.parametrize(
+    "media", ["application/merge-patch+json", "application/json", "application/json; charset=utf-8"]
+)
+def test_a_merge_patch_replaces_what_it_names_and_takes_away_what_is_null(stored, media):
+    stored.put({**PATIENT, "maritalStatus": {"text": "x", "coding": [{"code": "M"}]}, "gender": "male"})
+    change = {"active": None, "gender": "female", "name": [{"family": "李"}], "maritalStatus": {"text": "y"}}
+    answer = stored.send("PATCH", "Patient/p1", change, content_type=media)
+    assert (answer.status_code, answer.headers["etag"]) == (200, 'W/"3"')
+    patient = decode(answer.content)
+    assert {k: v for k, v in patient.items() if k not in ("meta", "id", "resourceType")} == {
+        "name": [{"family": "李"}],
+        "maritalStatus": {"text": "y", "coding": [{"code": "M"}]},
+        "gender": "female",
+    }
+
+
+def test_a_merge_patch_keeps_numbers_and_sees_no_change(lenient_server):
+    body = b'{"resourceType":"Observation","id":"o1","valueQuantity":{"value":1.00}}'
+    lenient_server.send("PUT", "Observation/o1", body)
+    media = "application/merge-patch+json"
+    change = b'{"valueQuantity":{"value":1.00}}'
+    answer = lenient_server.send("PATCH", "Observation/o1", change, content_type=media)
+    assert (answer.headers["etag"], b'"value":1.00' in answer.content) == ('W/"1"', True)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"id": "p2"}, 400), ({"resourceType": "Group"}, 400), ({"gender": "none"}, 422), ({"parameter": []}, 422)],
+)
+def test_a_merge_patch_may_not_make_something_else(stored, change, status):
+    answer = stored.send("PATCH", "Patient/p1", change, content_type="application/json")
+    assert answer.status_code == status
+    assert decode(stored.get("Patient/p1").content)["meta"]["versionId"] == "1"

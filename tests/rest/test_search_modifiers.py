@@ -110,7 +110,7 @@ def test_a_value_longer_than_any_label_finds_nothing(filled, name):
     [
         ("Observation?_query=current", "search.parameter-not-offered"),
         ("Observation?_list=$current-problems", "search.list-functional"),
-        ("Observation?_contained=both", "search.result-invalid"),
+        ("Observation?_contained=all", "search.result-invalid"),
         ("Observation?_sort=code-value-quantity", "search.sort-unknown"),
         ("Location?_sort=near", "search.sort-unknown"),
         ("Observation?code:in=http://hl7.org/fhir/ValueSet/observation-codes", "search.value-set-open"),

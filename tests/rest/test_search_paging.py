@@ -94,3 +94,67 @@ def test_totals_are_exact_or_say_that_they_are_not(asked, total, issues):
     assert bundle.get("total") == total
     assert [i["details"]["coding"][0]["code"] for o in told for i in o["issue"]] == issues
     server.close()
+
+
+def test_an_order_that_lies_in_other_resources_stays_while_those_change(server):
+    for n in range(1, 6):
+        subject = {"reference": f"Patient/p{n}"}
+        server.put({"resourceType": "Flag", "id": f"f{n}", "code": {"text": "x"}, "subject": subject})
+    server.put({"resourceType": "Flag", "id": "f6", "code": {"text": "x"}, "subject": {"display": "x"}})
+    first = server.get("Flag?_sort=-patient.birthdate&_count=2&_total=accurate")
+    assert ids_of(first) == ["f5", "f4"]
+    link = links_of(first)["next"]
+    server.put(patient(1, birthDate="2020-01-01"))
+    server.put(patient(5, birthDate="1900-01-01"))
+    server.send("DELETE", "Flag/f3")
+    assert pages(server, link) == [["f3", "f2"], ["f1", "f6"]]
+    assert ids_of(server.get("Flag?_sort=subject:Patient.birthdate&_count=9")) == ["f5", "f2", "f4", "f1", "f6"]
+
+
+@pytest.fixture
+def hasty():
+    """A server that counts to three."""
+    running = RestServer(validation="off", max_counted=3)
+    for n in range(1, 8):
+        running.put(patient(n))
+    yield running
+    running.close()
+
+
+def told(server, url, relation="next"):
+    """Returns what each page tells: its ids, its total, and the findings on it."""
+    found = []
+    while url:
+        page = server.get(url)
+        entries = decode(page.content)["entry"]
+        issues = [one["resource"]["issue"][0] for one in entries if one["search"]["mode"] == "outcome"]
+        keys = [one["details"]["coding"][0]["code"] for one in issues]
+        shown = [one["resource"]["id"] for one in entries if one["search"]["mode"] == "match"]
+        found.append((shown, decode(page.content).get("total"), keys))
+        url = links_of(page).get(relation)
+    return found
+
+
+PAGES = [["p1", "p2", "p3"], ["p4", "p5", "p6"], ["p7"]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "total", "findings"),
+    [
+        ("&_total=estimate", 3, ["search.total-estimated"]),
+        ("&_total=accurate", 7, []),
+        ("&_total=none", None, []),
+        ("", None, []),
+    ],
+)
+def test_every_page_tells_the_same_of_the_total(hasty, asked, total, findings):
+    url = f"Patient?_sort=_id&_count=3{asked}"
+    assert told(hasty, url) == [(page, total, findings) for page in PAGES]
+    last = links_of(hasty.get(url))["last"]
+    back = told(hasty, last, "previous")
+    assert [one for shown, _, _ in back[::-1] for one in shown] == [one for page in PAGES for one in page]
+    assert {(total, tuple(keys)) for _, total, keys in back} == {(total, tuple(findings))}
+
+
+def test_a_small_total_is_told_without_being_asked_for(hasty):
+    assert told(hasty, "Patient?_id=p1,p2&_sort=_id&_count=1") == [(["p1"], 2, []), (["p2"], 2, [])]

@@ -4,7 +4,7 @@ A quantity is filed under its coded unit, `code␟system`, and under its written
 UCUM is filed in base units, too, as `param:ucum`: 5 mg/dL is 50 g.m-3, and so is 50 mg/L.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -89,19 +89,45 @@ def _joined(low: Span | None, high: Span | None) -> Span | None:
     return joined if (low or high) and joined.low < joined.high else None
 
 
+def file_known(code: str, value: JsonObject, filing: Filing) -> None:
+    """Files what `file_quantity` does, remembering what became of equal quantities.
+
+    Raises:
+        TypeError: its parts are no texts and numbers.
+    """
+    get = value.get
+    number = get("value")
+    if type(number) is Decimal or type(number) is int:
+        for row in _known_rows(number, get("comparator"), get("unit"), get("system"), get("code")):
+            filing.ranges[RangeRow(code + row.param, row.low, row.high, row.unit)] = None
+    elif number is not None:
+        file_quantity(code, value, filing)
+
+
+@lru_cache(65_536, typed=True)
+def _known_rows(number: Decimal | int, comparator: Any, unit: Any, system: Any, code: Any) -> tuple[RangeRow, ...]:
+    value = {"value": number, "comparator": comparator, "unit": unit, "system": system, "code": code}
+    return tuple(_rows(value, partial(_span, value)))
+
+
 def _file(code: str, unit: JsonObject, span_on: Callable[[Scale], Span | None], filing: Filing) -> None:
-    """Files a range as it stands, and in base units; `unit` is what tells the unit of both its ends."""
+    for row in _rows(unit, span_on):
+        filing.ranges[row._replace(param=code + row.param)] = None
+
+
+def _rows(unit: JsonObject, span_on: Callable[[Scale], Span | None]) -> Iterator[RangeRow]:
+    """Yields a range as it stands, under the name of nothing, and in base units; `unit` tells the unit of both its ends."""
     span = span_on(as_it_is)
     if span is None:
         return
     coded, written = _coded(unit), _written(unit)
     if coded and written and not coded.startswith(written + SEPARATOR):
         coded += SEPARATOR + written
-    filing.ranges[RangeRow(code, span.low, span.high, coded or written)] = None
+    yield RangeRow("", span.low, span.high, coded or written)
     base = base_of(unit["code"]) if unit.get("system") == ucum.SYSTEM and isinstance(unit.get("code"), str) else None
     in_base = span_on(base.scale) if base else None
     if base and in_base:
-        filing.ranges[RangeRow(code + IN_BASE, in_base.low, in_base.high, base.code)] = None
+        yield RangeRow(IN_BASE, in_base.low, in_base.high, base.code)
 
 
 def _object(value: Any) -> JsonObject:

@@ -34,14 +34,11 @@ from fhir_server.search.sphere import EARTH_METRES
 from fhir_server.search.wild import WILD, is_wild
 from fhir_server.store.sqlite.content import content_condition
 from fhir_server.store.sqlite.fragments import ALWAYS, NEVER, Sql, all_of, any_of
+from fhir_server.store.sqlite.patterns import as_json, named, prefix_bounds, row_named, written
 from fhir_server.store.sqlite.ranges import range_condition, unit_condition, updated_condition
 
 FEW_KEYS = 8
 """So many alternatives are looked up one by one; more are gathered into a set first."""
-
-
-MOST_PATTERN_BYTES = 50_000
-"""SQLite's own limit of a GLOB pattern; no code or label that is filed is so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,30 +79,6 @@ def filed(test: KeyIs) -> str:
 def start(test: KeyStarts) -> str:
     """Returns what the filed key starts with."""
     return f"{test.param}={test.prefix}"
-
-
-def prefix_bounds(prefix: str) -> tuple[str, str]:
-    """Returns the half-open range of the texts that start with `prefix`, which is not empty."""
-    body = prefix.rstrip("\U0010ffff")
-    # Surrogates are no characters: what follows U+D7FF is U+E000.
-    successor = 0xE000 if body[-1] == "\ud7ff" else ord(body[-1]) + 1
-    return prefix, body[:-1] + chr(successor)
-
-
-def named(column: str, name: str) -> Sql:
-    """Returns the condition that a column is this name, each WILD in it being any text."""
-    if not is_wild(name):
-        return Sql(f"{column} = ?", (name,))
-    pattern = _glob(name)
-    if len(pattern.encode()) > MOST_PATTERN_BYTES:
-        return NEVER
-    bounds = prefix_bounds(name.partition(WILD)[0])
-    return Sql(f"({column} >= ? AND {column} < ? AND {column} GLOB ?)", (*bounds, pattern))
-
-
-def _glob(pattern: str) -> str:
-    literal = pattern.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
-    return literal.replace(WILD, "*")
 
 
 def wild_key(test: KeyIs | KeyStarts | KeyEnds) -> str | None:
@@ -152,7 +125,7 @@ def _keys_any(keys: Sequence[str], at: Place) -> Sql:
 def _starts_any(prefixes: Sequence[str], at: Place) -> Sql:
     if len(prefixes) > FEW_KEYS:
         return Sql(f"{at.rid} IN (") + rids_by_prefix(prefixes, at.code) + Sql(")")
-    return _some_key(any_of([Sql("(value >= ? AND value < ?)", prefix_bounds(prefix)) for prefix in prefixes]))
+    return any_of([written(as_json(prefix)[:-1]) for prefix in prefixes])
 
 
 def texts(values: Sequence[str]) -> Any:
@@ -175,7 +148,7 @@ def _wild_or(exact: Callable[[Any, Place], Sql]) -> Callable[[Any, Place], Sql]:
 
 def _key_is(test: KeyIs, at: Place) -> Sql:
     if is_label(test):
-        return _some_key(Sql("value = ?", (filed(test),)))
+        return written(as_json(filed(test)))
     return _keys_any((filed(test),), at)
 
 
@@ -185,7 +158,7 @@ def _some_key(holds: Sql) -> Sql:
 
 def _key_starts(test: KeyStarts, at: Place) -> Sql:
     if is_label(test):
-        return _some_key(Sql("value >= ? AND value < ?", prefix_bounds(start(test))))
+        return written(as_json(start(test))[:-1])
     return _starts_any([start(test)], at)
 
 
@@ -205,13 +178,15 @@ RowTest: TypeAlias = TextContains | TextIs | RangeTest | HasRange
 def rids_by_row(test: RowTest, code: int) -> Sql:
     """Returns a SELECT of the `rid` of every resource with a row that satisfies the test, perhaps repeatedly."""
     table, holds = _ROW_TESTS[type(test)](test)
-    return Sql(f"SELECT rid FROM {table} WHERE t = ? AND ", (code,)) + all_of([named("p", test.param), holds])
+    return Sql(f"SELECT rid FROM {table} WHERE t = ? AND ", (code,)) + all_of(
+        [row_named(table, test.param, code), holds]
+    )
 
 
 def _some_row(test: RowTest, at: Place) -> Sql:
     table, holds = _ROW_TESTS[type(test)](test)
     start = Sql(f"EXISTS (SELECT 1 FROM {table} WHERE t = ? AND rid = {at.rid} AND ", (at.code,))
-    return start + all_of([named("p", test.param), holds]) + Sql(")")
+    return start + all_of([row_named(table, test.param, at.code), holds]) + Sql(")")
 
 
 _ROW_TESTS: Mapping[type, Callable[[Any], tuple[str, Sql]]] = {

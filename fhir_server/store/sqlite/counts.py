@@ -11,7 +11,7 @@ import apsw
 from fhir_server.errors import Gone
 from fhir_server.fhir.shapes import Moment, ResourceType
 from fhir_server.search.match import Indexed
-from fhir_server.search.query import AllOf, AnyOf, Clause, ContentHas, Not, Query, ReferredBy, RefersTo
+from fhir_server.search.query import AllOf, AnyOf, Clause, Contains, ContentHas, Not, Query, ReferredBy, RefersTo
 from fhir_server.store.sqlite.filed import unpacked
 from fhir_server.store.sqlite.moment import Holds, Then, earlier_versions, holds
 
@@ -81,7 +81,7 @@ def is_of_one_type(clauses: tuple[Clause, ...]) -> bool:
 
 def _is_plain(clause: Clause) -> bool:
     match clause:
-        case RefersTo() | ReferredBy() | ContentHas():
+        case RefersTo() | ReferredBy() | ContentHas() | Contains():
             return False
         case AnyOf() | AllOf():
             return is_of_one_type(clause.clauses)

@@ -40,15 +40,18 @@ class Change(NamedTuple):
 
 def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None:
     """Writes bodies, history and index rows; every resource is named at most once."""
+    rows = {change.rid: _resource(change) for change in changes}
     past = array("q", [change.rid for change in changes if change.before is not None])
     if past:
-        text = f"INSERT INTO hist ({_HIST}) SELECT {_HIST} FROM res WHERE rid IN (SELECT value FROM carray(?))"
+        text = f"{_INSERT} hist ({_HIST}) SELECT {_HIST} FROM res WHERE rid IN (SELECT value FROM carray(?))"
         connection.execute(text, (apsw.carray(past),))
-    _write(connection, f"INSERT INTO res ({_RES}) VALUES", [_resource(change) for change in changes], then=_UPSERT)
-    copied = [change for change in changes if change.before is None and _is_copied(change.filed)]
+        _write(connection, f"{_INSERT} res ({_RES}) VALUES", [rows[rid] for rid in past], then=_UPSERT)
+    new = [change.rid for change in changes if change.before is None]
+    _write(connection, f"{_INSERT} res ({_RES}) VALUES", [rows[rid] for rid in new], then="")
+    copied = array("q", [rid for rid in new if _NUL not in rows[rid][_KEYS_AT]])
     if copied:
-        connection.execute(_COPY_KEYS, (apsw.carray(array("q", [change.rid for change in copied])),))
-    known = {change.rid for change in copied}
+        connection.execute(_COPY_KEYS, (apsw.carray(copied),))
+    known = frozenset(copied)
     _refile(connection, "tok", "t, k, sd, rid", _keys, [change for change in changes if change.rid not in known])
     _refile(connection, "rng", "t, p, rid, lo, hi, u", _ranges, changes)
     _refile(connection, "txt", "t, p, rid, n, e", _texts, changes)
@@ -65,18 +68,22 @@ def file_anew(connection: apsw.Connection, changes: Sequence[Change]) -> None:
     connection.execute(counted)
 
 
+_INSERT = "INSERT OR ROLLBACK INTO"
+"""What is refused ends the transaction, so no statement has to keep a copy of the pages that it changes."""
+
 _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
 _COPY_KEYS = (
-    "INSERT INTO tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
+    f"{_INSERT} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
     f" WHERE rid IN (SELECT value FROM carray(?)) AND NOT (key.value LIKE '%{LABEL}=%'"
     f" AND substr(key.value, 1, instr(key.value, '=')) LIKE '%{LABEL}=') ORDER BY 1, 2, 3 DESC, 4"
 )
 """Files the keys of new resources from what `res` remembers of them: half the time of binding every key again."""
 
 
-def _is_copied(filed: IndexEntries) -> bool:
-    # SQLite's JSON functions take the character U+0000 for the end of a text
-    return not any("\0" in key for key in filed.keys)
+_NUL = "\\u0000"
+"""In the JSON of keys: SQLite's JSON functions take this character for the end of a text."""
+
+_KEYS_AT = _RES.split(", ").index("keys")
 
 
 def _resource(change: Change) -> Row:
@@ -86,27 +93,29 @@ def _resource(change: Change) -> Row:
     return (*place, new.method, deleted, new.body, *packed(change.filed))
 
 
-def _keys(change: Change, filed: IndexEntries) -> set[Row]:
-    return {(change.code, key, filed.sort_date, change.rid) for key in filed.keys if not _is_label(key)}
+def _keys(change: Change, filed: IndexEntries) -> list[Row]:
+    return [(change.code, key, filed.sort_date, change.rid) for key in filed.keys if not _is_label(key)]
 
 
 def _is_label(key: str) -> bool:
     return f"{LABEL}=" in key and key.partition("=")[0].endswith(LABEL)
 
 
-def _ranges(change: Change, filed: IndexEntries) -> set[Row]:
-    return {(change.code, row[0], change.rid, *row[1:]) for row in filed.ranges}
+def _ranges(change: Change, filed: IndexEntries) -> list[Row]:
+    code, rid = change.code, change.rid
+    return [(code, param, rid, low, high, unit) for param, low, high, unit in filed.ranges]
 
 
-def _texts(change: Change, filed: IndexEntries) -> set[Row]:
-    return {(change.code, row[0], change.rid, *row[1:]) for row in filed.texts}
+def _texts(change: Change, filed: IndexEntries) -> list[Row]:
+    code, rid = change.code, change.rid
+    return [(code, param, rid, normal, exact) for param, normal, exact in filed.texts]
 
 
 def _refile(
     connection: apsw.Connection,
     table: str,
     columns: str,
-    rows_of: Callable[[Change, IndexEntries], set[Row]],
+    rows_of: Callable[[Change, IndexEntries], list[Row]],
     changes: Iterable[Change],
 ) -> None:
     gone: list[Row] = []
@@ -117,11 +126,11 @@ def _refile(
             added += new
             continue
         old = rows_of(change, change.before)
-        gone += old - new
-        added += new - old
+        gone += set(old).difference(new)
+        added += set(new).difference(old)
     # In the order of the index, so that neighbours are written to one page.
     _write(connection, f"DELETE FROM {table} WHERE ({columns}) IN (VALUES", sorted(gone), then=")")
-    _write(connection, f"INSERT INTO {table} ({columns}) VALUES", sorted(added), then="")
+    _write(connection, f"{_INSERT} {table} ({columns}) VALUES", sorted(added), then="")
 
 
 def _write(connection: apsw.Connection, start: str, rows: Iterable[Row], *, then: str) -> None:

@@ -13,17 +13,19 @@ from typing import NamedTuple, cast
 import apsw
 
 from fhir_server.fhir.shapes import ResourceType
-from fhir_server.search.query import AllOf, AnyOf, Clause, IdIs, KeyIs, Not, Query, ReferredBy, RefersTo
-from fhir_server.store.sqlite.clauses import Found, Place, conditions, prefix_bounds
+from fhir_server.search.contained import MARK, inside, mark_value, marked_number, pointed_at
+from fhir_server.search.query import AllOf, AnyOf, Clause, Contains, IdIs, KeyIs, Not, Query, ReferredBy, RefersTo
+from fhir_server.store.sqlite.clauses import Found, Place, conditions
 from fhir_server.store.sqlite.fragments import Sql, all_of
 from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, holds, unchanged
-from fhir_server.store.sqlite.plan import KEYED, Source, plan_of
+from fhir_server.store.sqlite.patterns import prefix_bounds
+from fhir_server.store.sqlite.plan import KEYED, Source, everything_of
 from fhir_server.store.sqlite.read import find_code
 
 FEW = 200
 """So many resources on the other side are looked up by their keys."""
 
-SAMPLE = 200
+SAMPLE = 64
 """So many of more are looked at to see whether they refer to many or to the same few."""
 
 _NOBODY: Clause = AnyOf(())
@@ -54,7 +56,9 @@ def followed(connection: apsw.Connection, query: Query, code: int, then: Then | 
 def _followed(world: _World, clause: Clause, type_: ResourceType, code: int) -> Clause:
     match clause:
         case RefersTo():
-            return _refers_to(world, clause, code)
+            return _or_contained(world, _refers_to(world, clause, code), clause, type_, code)
+        case Contains():
+            return _contains(world, clause, type_, code)
         case ReferredBy():
             return _referred_by(world, clause, type_, code)
         case AnyOf() | AllOf():
@@ -63,6 +67,35 @@ def _followed(world: _World, clause: Clause, type_: ResourceType, code: int) -> 
         case Not():
             return Not(_followed(world, clause.clause, type_, code))
     return clause
+
+
+def _or_contained(world: _World, outside: Clause, test: RefersTo, type_: ResourceType, code: int) -> Clause:
+    """Adds to what a chain comes to that it leads to something which the resource itself contains."""
+    numbers = range(_most_contained(world, test.type, type_, code))
+    inner = tuple(_followed(world, pointed_at(test, number), type_, code) for number in numbers)
+    return AnyOf((outside, *inner)) if inner else outside
+
+
+def _contains(world: _World, test: Contains, type_: ResourceType, code: int) -> Clause:
+    numbers = range(_most_contained(world, test.type, type_, code))
+    inner = (
+        AllOf((KeyIs(MARK, mark_value(test.type, number)), *(inside(one, test.type, number) for one in test.where)))
+        for number in numbers
+        if test.number in (None, number)
+    )
+    return AnyOf(tuple(_followed(world, one, type_, code) for one in inner))
+
+
+def _most_contained(world: _World, inner: ResourceType, type_: ResourceType, code: int) -> int:
+    """Returns how many of a type any resource contains, or contained then."""
+    start = f"{MARK}={inner}#"
+    text = "SELECT max(k) FROM tok WHERE t = ? AND k >= ? AND k < ?"
+    last: str | None = world.connection.execute(text, (code, *prefix_bounds(start))).get
+    marks = [last] if last else []
+    if world.then is not None:
+        earlier = earlier_versions(world.connection, type_, code, world.then)
+        marks += [key for one in earlier for key in one.of.entries.keys if key.startswith(start)]
+    return max(map(marked_number, marks), default=-1) + 1
 
 
 def _refers_to(world: _World, test: RefersTo, code: int) -> Clause:
@@ -131,7 +164,7 @@ def _other_side(world: _World, type_: ResourceType, where: Sequence[Clause]) -> 
     if code is None:
         return None
     query = followed(world.connection, Query(type_, tuple(where)), code, world.then)
-    return _Other(query, code, plan_of(world.connection, query, code).all)
+    return _Other(query, code, everything_of(world.connection, query, code))
 
 
 def _condition(world: _World, other: _Other) -> Sql:

@@ -13,16 +13,13 @@ from fhir_server.search.query import Clause, Query, SortBy
 from fhir_server.store.sqlite.clauses import Place, conditions
 from fhir_server.store.sqlite.drivers import Driver, drivers, narrowest, required
 from fhir_server.store.sqlite.fragments import Sql, all_of
+from fhir_server.store.sqlite.sizes import MOST_ROWS, rows_of
 
 _WALKS = {SortBy.ID: "res_id", SortBy.UPDATED: "res_updated", SortBy.CLINICAL: "res_clinical"}
 """The index that has a type's resources in the order of a sort key."""
 
 KEYED = "tok d CROSS JOIN res r ON r.rid = d.rid"
 """The rows that have one key, newest sort date first."""
-
-
-MOST_ROWS = 30_000
-"""Rows of a type that are counted to see whether walking is cheaper than sorting; of more, the last cap decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Plan:
 
 def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
     """Chooses the sources of a query on the type number `code`."""
-    first = query.sort[0].by if query.sort else SortBy.ID
+    first = _first(query)
     candidates = drivers(query.where, code)
     keyed = next((driver for driver in candidates if driver.key is not None), None)
     dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
@@ -58,20 +55,35 @@ def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
         return Plan(dated, dated)
     best = narrowest(connection, candidates, walk=lambda: _walk(connection, query, code) if first in _WALKS else None)
     everything = _everything(query, code, best or next(iter(candidates), None))
-    if best is None and first in _WALKS:
+    if best is None and first is not None and first in _WALKS:
         return Plan(dated or _walked(query, code, first), everything)
     return Plan(everything, everything)
+
+
+def everything_of(connection: apsw.Connection, query: Query, code: int) -> Source:
+    """Returns where all matches of a query come from, in whatever order."""
+    candidates = drivers(query.where, code)
+    if len(candidates) < 2:
+        return _everything(query, code, candidates[0] if candidates else None)
+    return plan_of(connection, query, code).all
+
+
+def _first(query: Query) -> SortBy | None:
+    """Returns what comes first in the order, None if it lies in other resources."""
+    if not query.sort:
+        return SortBy.ID
+    return None if query.sort[0].through else query.sort[0].by
 
 
 def _walk(connection: apsw.Connection, query: Query, code: int) -> int | None:
     """Returns how many matches of a lone clause make it cheaper to walk through all rows until the page is full.
 
-    Either so many matches are sorted, or the more of them there are, the fewer rows are walked through.
+    Either so many matches are sorted, or the more of them there are, the fewer rows are walked through. Of `MOST_ROWS`
+    rows and more the last cap decides.
     """
     if len(list(required(query.where))) != 1:
         return None
-    text = "SELECT count(*) FROM (SELECT 1 FROM res INDEXED BY res_updated WHERE t = ? AND deleted = 0 LIMIT ?)"
-    rows: int = connection.execute(text, (code, MOST_ROWS)).get
+    rows = rows_of(connection, code)
     return isqrt((query.count + 1) * rows) if rows < MOST_ROWS else None
 
 

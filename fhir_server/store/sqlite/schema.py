@@ -18,6 +18,9 @@ APPLICATION_ID = 0x46484952
 SCHEMA_VERSION = 4
 """2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need, 4 the words of texts."""
 
+PAGE_BYTES = 8192
+"""Of a new file; an older one keeps its own. A resource and its keys take 2 KiB: a page of 4 holds one, of 8 three."""
+
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('moment', 0);
@@ -91,6 +94,7 @@ def prepare(connection: apsw.Connection) -> None:
     Raises:
         StoreUnavailable: another program's file, or a newer schema.
     """
+    connection.pragma("page_size", PAGE_BYTES)
     connection.pragma("temp_store", "memory")  # else what one statement may have to undo spills into a file
     connection.execute("BEGIN IMMEDIATE")
     try:

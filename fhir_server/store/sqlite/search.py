@@ -5,26 +5,29 @@ https://hl7.org/fhir/R4/search.html
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import apsw
 
 from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
-from fhir_server.search.match import sort_value
-from fhir_server.search.query import Query, SortKey
+from fhir_server.search.query import Query
 from fhir_server.store.contract import Cursor, Key, Page, StoredVersion
 from fhir_server.store.sqlite.counts import Counts
 from fhir_server.store.sqlite.fragments import Sql, all_of, listed
 from fhir_server.store.sqlite.hops import followed
-from fhir_server.store.sqlite.moment import Earlier, Then, earlier_versions, holds, then_of, unchanged
-from fhir_server.store.sqlite.plan import KEYED, Plan, Source, plan_of
+from fhir_server.store.sqlite.moment import Then, earlier_versions, holds, then_of, unchanged
+from fhir_server.store.sqlite.plan import KEYED, Plan, Source, everything_of, plan_of
 from fhir_server.store.sqlite.read import find_version, read_rows
-from fhir_server.store.sqlite.sorting import Row, after, in_order, is_after, order_by, sort_values
+from fhir_server.store.sqlite.sort_ways import past_values, ways_of
+from fhir_server.store.sqlite.sorting import NO_WAYS, Row, Ways, after, in_order, is_after, order_by, sort_values
 
 
 class _Asked(NamedTuple):
-    """A search on its way: chains followed, the plan made, and what was the current version then and is no more."""
+    """A search on its way: chains followed, the plan made, and what was the current version then and is no more.
+
+    `ways` are where sort keys lead to.
+    """
 
     query: Query
     code: int
@@ -33,6 +36,7 @@ class _Asked(NamedTuple):
     cursor: Cursor | None
     then: Then | None
     earlier: list[Row]
+    ways: Ways = NO_WAYS
 
 
 class Now(NamedTuple):
@@ -79,16 +83,17 @@ def _page(
 def _asked(connection: apsw.Connection, query: Query, code: int, *, cursor: Cursor | None, moment: Moment) -> _Asked:
     then = then_of(cursor, moment)
     query = followed(connection, query, code, then)
-    earlier: list[Row] = []
-    if then is not None:
-        test = holds(query.where)
-        versions = earlier_versions(connection, query.type, code, then)
-        earlier = [_earlier_row(one, query.sort) for one in versions if test(one.of)]
-    return _Asked(query, code, moment, plan_of(connection, query, code), cursor, then, earlier)
+    ways = ways_of(connection, query.sort, then) if query.count else NO_WAYS
+    earlier = [] if then is None else list(_earlier_rows(connection, query, code, then, ways))
+    return _Asked(query, code, moment, plan_of(connection, query, code), cursor, then, earlier, ways)
 
 
-def _earlier_row(one: Earlier, keys: Sequence[SortKey]) -> Row:
-    return Row(None, one.of.id, tuple(sort_value(key, one.of) for key in keys), one.version)
+def _earlier_rows(connection: apsw.Connection, query: Query, code: int, then: Then, ways: Ways) -> Iterator[Row]:
+    test = holds(query.where)
+    keys = query.sort if query.count else ()
+    for one in earlier_versions(connection, query.type, code, then):
+        if test(one.of):
+            yield Row(None, one.of.id, past_values(connection, keys, one.of, ways), one.version)
 
 
 def _page_rows(connection: apsw.Connection, asked: _Asked) -> list[Row]:
@@ -135,7 +140,7 @@ def _total(connection: apsw.Connection, query: Query, asked: _Asked, counts: Cou
 
 def has_match(connection: apsw.Connection, query: Query, code: int) -> bool:
     """Tells whether any current resource satisfies the query's clauses."""
-    source = plan_of(connection, followed(connection, query, code), code).all
+    source = everything_of(connection, followed(connection, query, code), code)
     found = Sql(f"SELECT EXISTS (SELECT 1 FROM {source.tables} WHERE ") + source.condition + Sql(")")
     return bool(connection.execute(found.text, found.args).get)
 
@@ -144,7 +149,7 @@ def _rows(connection: apsw.Connection, asked: _Asked) -> list[Row]:
     """Returns the current versions among the matches of a page, and of one more."""
     query, source, cursor = asked.query, asked.plan.page, asked.cursor
     back = cursor is not None and cursor.back
-    values = sort_values(query.sort, source.place)
+    values = sort_values(query.sort, source.place, asked.ways)
     columns = listed([Sql("r.rid, r.id"), *(value + Sql(f" AS s{n}") for n, value in enumerate(values))], ", ")
     later = after(cursor, query.sort, values) if cursor else []
     page = Sql("SELECT ") + columns + Sql(f" FROM {source.tables} WHERE ")

@@ -5,24 +5,44 @@ Absent values are last in both directions; ties are broken by id ascending, so t
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cmp_to_key, partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from fhir_server.fhir.shapes import Moment
 from fhir_server.search.match import SortValue
 from fhir_server.search.order import compare_values
 from fhir_server.search.query import SortBy, SortKey
 from fhir_server.store.contract import Cursor
-from fhir_server.store.sqlite.clauses import Place, prefix_bounds
-from fhir_server.store.sqlite.fragments import NEVER, Sql, all_of, any_of
+from fhir_server.store.sqlite.clauses import Place
+from fhir_server.store.sqlite.fragments import NEVER, Sql, all_of, any_of, listed
+from fhir_server.store.sqlite.patterns import prefix_bounds
 
 COLUMNS_OF_ROW = frozenset({SortBy.ID, SortBy.UPDATED, SortBy.CLINICAL})
 """Sort keys that every resource has."""
 
 
-def sort_values(keys: Sequence[SortKey], at: Place) -> tuple[Sql, ...]:
+class Way(NamedTuple):
+    """Where a key's values come from: what keys that start with `start` refer to, of type number `code`.
+
+    Of an earlier `moment`, `changed` has the values then of those that have changed since, as a JSON object by id.
+    """
+
+    start: str
+    code: int
+    moment: Moment | None = None
+    changed: str = "{}"
+
+
+Ways: TypeAlias = Mapping[SortKey, tuple[Way, ...]]
+"""The ways of each key that has hops."""
+
+NO_WAYS: Ways = {}
+
+
+def sort_values(keys: Sequence[SortKey], at: Place, ways: Ways = NO_WAYS) -> tuple[Sql, ...]:
     """Returns one expression for each sort key; null where the resource has no value."""
-    return tuple(_value(key, at) for key in keys)
+    return tuple(_value_there(key, ways[key]) if key.through else _value(key, at, "r") for key in keys)
 
 
 def order_by(keys: Sequence[SortKey], *, back: bool = False) -> Sql:
@@ -78,18 +98,41 @@ def _compare(keys: Sequence[SortKey], one: Row, other: Row) -> int:
     return side or (one.id > other.id) - (one.id < other.id)
 
 
-def _value(key: SortKey, at: Place) -> Sql:
+def is_column(key: SortKey) -> bool:
+    """Tells whether every resource has a value of the key, in a column of its row."""
+    return key.by in COLUMNS_OF_ROW and not key.through
+
+
+def _value_there(key: SortKey, ways: Sequence[Way]) -> Sql:
+    if not ways:
+        return Sql("NULL")
+    least = "max" if key.descending else "min"
+    return Sql(f"(SELECT {least}(v) FROM (") + listed([_values_on(key, way) for way in ways], " UNION ALL ") + Sql("))")
+
+
+def _values_on(key: SortKey, way: Way) -> Sql:
+    """Returns a SELECT of the values of what the row `r` refers to on one way: as they are, or as they were."""
+    now = Sql("WHEN s.deleted = 0 THEN ") + _value(key, Place(way.code, "s.rid", "s.sd"), "s")
+    if way.moment is not None:
+        before = "WHEN s.c > ? THEN (SELECT o.value FROM json_each(?) o WHERE o.key = s.id) "
+        now = Sql(before, (way.moment, way.changed)) + now
+    others = " FROM json_each(r.keys) e CROSS JOIN res s ON s.t = ? AND s.id = substr(e.value, ?)"
+    refers = Sql(" WHERE e.value >= ? AND e.value < ?", prefix_bounds(way.start))
+    return Sql("SELECT CASE ") + now + Sql(" END AS v" + others, (way.code, len(way.start) + 1)) + refers
+
+
+def _value(key: SortKey, at: Place, row: str) -> Sql:
     least = "max" if key.descending else "min"
     match key.by:
         case SortBy.ID:
-            return Sql("r.id")
+            return Sql(f"{row}.id")
         case SortBy.UPDATED:
-            return Sql("r.lu")
+            return Sql(f"{row}.lu")
         case SortBy.CLINICAL:
             return Sql(at.sd)
         case SortBy.KEY:
             name = f"{key.param}="
-            text = f"(SELECT {least}(substr(value, ?)) FROM json_each(r.keys) WHERE value >= ? AND value < ?)"
+            text = f"(SELECT {least}(substr(value, ?)) FROM json_each({row}.keys) WHERE value >= ? AND value < ?)"
             return Sql(text, (len(name) + 1, *prefix_bounds(name)))
         case SortBy.TEXT:
             return _of_rows("txt", f"{least}(n)", key.param, at)
@@ -102,13 +145,13 @@ def _of_rows(table: str, what: str, param: str, at: Place) -> Sql:
 
 
 def _nulls(key: SortKey, *, back: bool) -> str:
-    if key.by in COLUMNS_OF_ROW:
+    if is_column(key):
         return ""
     return " NULLS FIRST" if back else " NULLS LAST"
 
 
 def _beyond(key: SortKey, value: Sql, last: SortValue, *, back: bool) -> Sql:
-    present = [] if key.by in COLUMNS_OF_ROW else [value]
+    present = [] if is_column(key) else [value]
     if last is None:
         return any_of([one + Sql(" IS NOT NULL") for one in present]) if back else NEVER
     further = value + Sql(f" {'<' if key.descending != back else '>'} ?", (last,))
@@ -121,7 +164,7 @@ def _same(value: Sql, last: SortValue) -> Sql:
 
 def _first_bound(cursor: Cursor, keys: Sequence[SortKey], values: Sequence[Sql]) -> list[Sql]:
     # Follows from the rest, and lets SQLite enter the index at the cursor instead of walking to it.
-    if not keys or keys[0].by not in COLUMNS_OF_ROW:
+    if not keys or not is_column(keys[0]):
         return []
     side = " <= ?" if keys[0].descending != cursor.back else " >= ?"
     return [values[0] + Sql(side, (cursor.values[0],))]

@@ -12,6 +12,7 @@ from fhir_server.store.contract import Key, StoredVersion, Write
 from fhir_server.store.sqlite.failures import refusal, translated
 from fhir_server.store.sqlite.read import find_version
 from fhir_server.store.sqlite.readers import Readers
+from fhir_server.store.sqlite.recent import Recent
 from fhir_server.store.sqlite.snapshot import SqliteSnapshot
 from fhir_server.store.sqlite.writer import Writer
 
@@ -19,9 +20,12 @@ from fhir_server.store.sqlite.writer import Writer
 class SqliteStore:
     """Resources in one SQLite file; several processes may open it at the same time."""
 
-    def __init__(self, writer: Writer, readers: Readers, *, limit_s: float, at_end: Callable[[], None]) -> None:
+    def __init__(
+        self, writer: Writer, readers: Readers, *, recent: Recent, limit_s: float, at_end: Callable[[], None]
+    ) -> None:
         self._writer = writer
         self._readers = readers
+        self._recent = recent
         self._limit_s = limit_s
         self._at_end = at_end
 
@@ -50,11 +54,17 @@ class SqliteStore:
         Raises:
             StoreUnavailable: the store is closed or its file cannot be read.
         """
+        recent = self._recent
+        if version is None and (found := recent.find(key)) is not None:
+            return found
         try:
-            reader = self._readers.take()
+            reader, moment = self._readers.take(), recent.now()
             try:
                 code = reader.code_of(key.type)
-                return None if code is None else find_version(reader.connection, key, code, version)
+                found = None if code is None else find_version(reader.connection, key, code, version)
+                if version is None:
+                    recent.keep(found, moment)
+                return found
             finally:
                 self._readers.give_back(reader)
         except apsw.Error as error:
@@ -76,4 +86,5 @@ class SqliteStore:
         self._writer.close()
         await asyncio.shield(asyncio.wrap_future(self._writer.finished))
         self._readers.close()
+        self._recent.clear()
         self._at_end()

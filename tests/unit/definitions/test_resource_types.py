@@ -54,13 +54,15 @@ def test_a_folder_is_named_as_r4_names_the_type(tmp_path):
 
 
 def test_the_supported_types_are_those_of_the_domain():
-    words = """Account AllergyIntolerance Appointment AuditEvent Basic Bundle CapabilityStatement CarePlan CareTeam ChargeItem CodeSystem Communication
-        Composition ConceptMap Condition Consent Contract Coverage DetectedIssue Device DiagnosticReport DocumentReference
-        Encounter Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy Library List
-        Location Measure MeasureReport Media MedicationRequest MedicationStatement Observation OperationDefinition Organization
+    words = """Account AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Bundle CapabilityStatement
+        CarePlan CareTeam ChargeItem Claim CodeSystem Communication Composition ConceptMap Condition Consent Contract
+        Coverage DetectedIssue Device DiagnosticReport DocumentReference Encounter Endpoint EpisodeOfCare
+        ExplanationOfBenefit FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy Immunization
+        ImmunizationRecommendation Library List Location Measure MeasureReport Media Medication
+        MedicationAdministration MedicationRequest MedicationStatement Observation OperationDefinition Organization
         OrganizationAffiliation Patient PlanDefinition Practitioner PractitionerRole Procedure Provenance Questionnaire
         QuestionnaireResponse RelatedPerson Schedule SearchParameter ServiceRequest Slot StructureDefinition
-        Subscription Task ValueSet"""
+        Subscription SupplyDelivery Task ValueSet"""
     assert list(load_definitions().resources) == words.split()
 
 

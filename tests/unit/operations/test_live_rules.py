@@ -157,3 +157,25 @@ def test_the_highest_version_counts_and_of_equal_ones_the_latest_written():
         {"id": "d"},
     ]
     assert [r["id"] for r in in_order(written)] == ["d", "b", "a", "c"]
+
+
+def test_what_has_been_validated_is_compiled_before_the_new_rules_count():
+    start = Live({}, rule_set(load_definitions()), {})
+    start.rules.validator.check({"resourceType": "Basic"})
+    resource = needs("named", "name")
+    live = build_live(
+        start.rules, {Key("StructureDefinition", "named"): resource}, start, {Key("StructureDefinition", "named")}
+    )
+    assert live.rules.validator is not start.rules.validator
+    assert live.rules.validator.met == {"Basic"}
+    again = build_live(start.rules, live.stored, live, {Key("StructureDefinition", "named")})
+    assert again.rules.validator.met == {"Basic"}
+
+
+def test_a_search_parameter_leaves_the_validator_as_it_is():
+    before = after(needs("named", "name"))
+    key = Key("SearchParameter", "s")
+    live = build_live(base(), {**before.stored, key: {"resourceType": "SearchParameter", "id": "s"}}, before, [key])
+    assert live.rules.validator is before.rules.validator
+    gone = build_live(base(), before.stored, live, [key, Key("StructureDefinition", "other")])
+    assert gone.rules.validator is not live.rules.validator

@@ -229,9 +229,25 @@ def test_an_address_files_its_parts():
     assert keys("Patient", "address", address=[address]) == {"长安街1号", "北京市", "100000"}
 
 
-def test_contained_resources_are_not_indexed():
-    contained = [{"resourceType": "Patient", "id": "p", "gender": "male"}]
-    assert rows("Patient", contained=contained) == rows("Patient")
+def test_contained_resources_are_filed_by_their_number_among_those_of_their_type():
+    contained = [
+        {"resourceType": "Patient", "id": "p", "gender": "male", "birthDate": "2024-05-06"},
+        {"resourceType": "Patient", "id": "q", "link": [{"other": {"reference": "#p"}, "type": "seealso"}]},
+        {"resourceType": "Nonsense", "id": "x"},
+    ]
+    found = rows("Patient", contained=contained, link=[{"other": {"reference": "#q"}, "type": "seealso"}])
+    assert set(found.keys) - set(rows("Patient").keys) == {
+        "link=Patient/#1",
+        "_contained=Patient#0000",
+        "#Patient0._id=p",
+        f"#Patient0.gender=male{US}http://hl7.org/fhir/administrative-gender",
+        f"#Patient0.deceased=false{US}",
+        "_contained=Patient#0001",
+        "#Patient1._id=q",
+        "#Patient1.link=Patient/#0",
+        f"#Patient1.deceased=false{US}",
+    }
+    assert [row.param for row in found.ranges] == ["#Patient0.birthdate"]
 
 
 def test_a_parameter_whose_expression_is_broken_stops_the_start_by_its_name():

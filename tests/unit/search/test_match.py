@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from fhir_server.fhir.shapes import ResourceType
@@ -6,6 +8,7 @@ from fhir_server.search.query import (
     AllOf,
     AnyOf,
     HasRange,
+    Hop,
     IdIs,
     KeyEnds,
     KeyIs,
@@ -179,3 +182,24 @@ def test_ordered_keeps_only_what_satisfies_every_clause():
     items = [indexed("a", keys=["x=1", "y=1"]), indexed("b", keys=["x=1"]), indexed("c", keys=["y=1"])]
     query = Query(ResourceType("Patient"), (KeyIs("x", "1"), KeyIs("y", "1")))
     assert [i.id for i in ordered(query, items)] == ["a"]
+
+
+def test_a_sort_value_may_be_that_of_what_the_resource_refers_to():
+    person, thing = ResourceType("Patient"), ResourceType("Device")
+    people = [
+        replace(indexed(id_, updated=n, ranges=[RangeRow("born", n, n + 1)]), type=person)
+        for n, id_ in enumerate("abc")
+    ]
+    world = {person: people, thing: [replace(indexed("a", ranges=[RangeRow("born", 9, 10)]), type=thing)]}
+    hops = (Hop("subject", person), Hop("device", thing))
+    item = indexed("x", keys=["subject=Patient/b", "subject=Patient/c", "device=Device/a", "other=Patient/a"])
+    for by, through, found in (
+        (SortBy.RANGE, hops[:1], (1, 2)),
+        (SortBy.RANGE, hops, (1, 9)),
+        (SortBy.ID, hops[:1], ("b", "c")),
+        (SortBy.KEY, hops[:1], (None, None)),
+        (SortBy.UPDATED, hops[:1], (1, 2)),
+    ):
+        keys = [SortKey(by, "born", descending, through) for descending in (False, True)]
+        assert tuple(sort_value(key, item, world) for key in keys) == found
+    assert sort_value(SortKey(SortBy.RANGE, "born", through=hops), indexed("y"), world) is None

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from fhir_server.search.query import (
     AllOf,
     AnyOf,
     HasRange,
+    Hop,
     IdIs,
     KeyEnds,
     KeyIs,
@@ -253,7 +255,7 @@ def test_what_is_unknown_or_not_offered_is_refused_by_its_own_key(type_, name, v
         ("Patient", "_total", "some", "search.total-invalid"),
         ("Patient", "_sort", "name,", "search.value-empty"),
         ("Patient", "_summary", "maybe", "search.result-invalid"),
-        ("Patient", "_contained", "true", "search.result-invalid"),
+        ("Patient", "_contained", "maybe", "search.result-invalid"),
         ("Patient", "_include", "Patient", "search.include-malformed"),
         ("Patient", "_include", "Patient:organization:Organization:x", "search.include-malformed"),
         ("Patient", "_include", "Observation:subject", "search.include-source"),
@@ -343,6 +345,51 @@ def test_sort_keys_are_read_by_the_kind_of_their_parameter():
         SortKey(SortBy.TEXT, "value-string"),
         SortKey(SortBy.CLINICAL),
     )
+
+
+PATIENT_DATE = SortKey(SortBy.RANGE, "birthdate", through=(Hop("subject", ResourceType("Patient")),))
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ("subject:Patient.birthdate", PATIENT_DATE),
+        ("patient.birthdate", PATIENT_DATE),
+        ("-subject.birthdate", replace(PATIENT_DATE, descending=True)),
+        (
+            "encounter:Encounter.date",
+            SortKey(SortBy.RANGE, "date", through=(Hop("encounter", ResourceType("Encounter")),)),
+        ),
+        ("patient._id", SortKey(SortBy.ID, through=PATIENT_DATE.through)),
+        (
+            "subject.name",
+            SortKey(
+                SortBy.TEXT, "name", through=tuple(Hop("subject", ResourceType(t)) for t in ("Location", "Patient"))
+            ),
+        ),
+    ],
+)
+def test_a_sort_key_may_lead_through_one_reference(raw, key):
+    parsed = parse("Observation", ("_sort", raw))
+    assert (parsed.query.sort, parsed.used) == ((key,), (("_sort", raw),))
+
+
+@pytest.mark.parametrize(
+    ("type_", "raw", "key"),
+    [
+        ("Observation", "patient.organization.name", "search.sort-chain"),
+        ("Observation", "patient.name:exact", "search.sort-chain"),
+        ("Observation", "_has:X:y.name", "search.name-malformed"),
+        ("Observation", "code.name", "search.chain-no-reference"),
+        ("Observation", "patient.height", "search.sort-unknown"),
+        ("Observation", "subject:Organization.name", "search.target-invalid"),
+        ("Observation", "patient:Group.identifier", "search.sort-ambiguous"),
+    ],
+)
+def test_a_sort_key_that_leads_nowhere_is_refused(type_, raw, key):
+    with pytest.raises(SearchParameterUnknown) as caught:
+        parse(type_, ("_sort", raw))
+    assert {i.key for i in caught.value.issues} == {key}
 
 
 def test_includes_name_source_parameter_and_target():

@@ -7,11 +7,11 @@ import pytest
 
 from fhir_server.errors import StoreTimeout, StoreUnavailable, catalogue
 from fhir_server.search.rows import OPEN_HIGH, OPEN_LOW, IndexEntries, RangeRow, TextRow
-from fhir_server.store.sqlite.clauses import prefix_bounds
 from fhir_server.store.sqlite.failures import refusal, translated
 from fhir_server.store.sqlite.filed import packed, unpacked
 from fhir_server.store.sqlite.fragments import Sql, all_of, any_of
 from fhir_server.store.sqlite.open import open_store
+from fhir_server.store.sqlite.patterns import as_json, prefix_bounds, written
 from fhir_server.store.sqlite.versions import instant_at, microseconds
 from tests.support.stores import NOW, entries, key, put
 
@@ -35,6 +35,26 @@ def anyio_backend():
 )
 def test_the_range_of_a_prefix_ends_at_the_next_character(prefix, end):
     assert prefix_bounds(prefix) == (prefix, end)
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (["name=wang"], True),
+        (["a=b", "name=wang li"], True),
+        (["a=b,", "name=wan"], False),
+        (['a=,"name=wang'], False),
+        (['["name=wang'], False),
+        (["a=\\", "name=wang\x1f"], True),
+        (['a="', "surname=wang"], False),
+        ([], False),
+    ],
+)
+def test_a_key_is_recognised_by_how_it_is_written_and_nothing_else_by_it(keys, found):
+    condition = written(as_json("name=wang")[:-1])
+    filed, _ = packed(entries(*keys))
+    asked = Sql("SELECT ") + condition + Sql(" FROM (SELECT ? AS keys) r", (filed,))
+    assert bool(apsw.Connection("").execute(asked.text, asked.args).get) is found
 
 
 def test_conditions_of_nothing_are_always_and_never():

@@ -6,8 +6,10 @@ from fhir_server.fhir.shapes import Moment
 from fhir_server.search.query import (
     AnyOf,
     Clause,
+    Hop,
     IdIs,
     KeyIs,
+    KeyStarts,
     Not,
     Query,
     RangeOp,
@@ -17,9 +19,11 @@ from fhir_server.search.query import (
     TextContains,
 )
 from fhir_server.search.rows import RangeRow, TextRow
+from fhir_server.search.wild import WILD
 from fhir_server.store.contract import Cursor
-from fhir_server.store.sqlite import open_store, search
+from fhir_server.store.sqlite import open_store, search, sizes
 from fhir_server.store.sqlite.plan import plan_of
+from fhir_server.store.sqlite.sort_ways import ways_of
 from tests.support.stores import NOW, TYPE, entries, key, later, put
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +69,9 @@ def way(connection, *where: Clause, sort=LATEST, cursor: Cursor | None = None) -
     plan = plan_of(connection, query, 1)
     explained: list[str] = []
     connection.exec_trace = lambda _, sql, __: bool(explained.append(sql) or True)
-    search._rows(connection, search._Asked(query, 1, Moment(1), plan, cursor, None, []))
+    search._rows(
+        connection, search._Asked(query, 1, Moment(1), plan, cursor, None, [], ways_of(connection, sort, None))
+    )
     connection.exec_trace = None
     sql = explained[-1]
     rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (0,) * sql.count("?")).fetchall()
@@ -128,3 +134,33 @@ async def test_a_count_of_keys_touches_no_resource(connection):
     total = search._count(connection, plan_of(connection, Query(TYPE, (COMMON, RARE)), 1).all, None, None)
     connection.exec_trace = None
     assert (total, " res " in explained[-1]) == (3, False)
+
+
+@pytest.mark.parametrize("op", [RangeOp.GT, RangeOp.EQ])
+async def test_a_name_with_a_hole_is_looked_up_once_and_not_for_every_row(connection, op):
+    steps = way(connection, RangeTest(f"da{WILD}e", op, 5, 9), COMMON)
+    looked_up = [step.partition(" (t=? AND p")[2] for step in steps if step.startswith("SEARCH rng")]
+    once = [">? AND p<?)"]
+    assert looked_up == {RangeOp.GT: ["=? AND rid=?)", *once], RangeOp.EQ: ["=? AND lo>? AND lo<?)", *once]}[op]
+
+
+async def test_an_order_of_other_resources_walks_no_order_of_these(connection):
+    sort = (SortKey(SortBy.UPDATED, through=(Hop("subject", TYPE),)),)
+    assert plan_of(connection, Query(TYPE, (COMMON,), sort), 1).page.tables.startswith("tok")
+    assert way(connection, KeyStarts("status", "fi"), sort=sort)[-1] == "USE TEMP B-TREE FOR ORDER BY"
+
+
+async def test_resources_of_a_type_are_counted_again_only_when_many_are_new():
+    store = open_store(":memory:")
+    await store.commit([put(key(f"r{n}"), entries()) for n in range(80)], NOW)
+    async with store.snapshot() as snapshot:
+        connection = snapshot._reader.connection
+        assert (sizes.rows_of(connection, 1), sizes.rows_of(connection, 2)) == (80, 0)
+    found = []
+    for last in (90, 91):
+        await store.commit([put(key(f"r{n}"), entries()) for n in range(80 if last == 90 else 90, last)], NOW)
+        async with store.snapshot() as snapshot:
+            assert snapshot._reader.connection is connection
+            found.append(sizes.rows_of(connection, 1))
+    assert found == [80, 91]
+    await store.close()

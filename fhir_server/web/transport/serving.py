@@ -1,0 +1,60 @@
+"""Runs an application behind these connections; uvicorn keeps the sockets, the signals and the end."""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.server import ServerState
+
+from fhir_server.settings import Settings
+from fhir_server.web.transport.connection import CommonLines, Connection, Service
+from fhir_server.web.transport.exchange import AsgiApp
+from fhir_server.web.transport.limits import Limits, limits_of
+from fhir_server.web.transport.watch import Watch
+
+BACKLOG = 4096
+"""Connections that the kernel holds until they are taken."""
+
+TRUSTED_PROXIES = "127.0.0.1"
+"""Whose X-Forwarded headers count."""
+
+
+def run(app: AsgiApp, settings: Settings) -> None:
+    """Serves until a signal says otherwise."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        loop="uvloop",
+        http=connections(app, limits_of(settings)),  # type: ignore[arg-type]  # what makes the protocols, no class
+        lifespan="on",
+    )
+
+
+def connections(app: AsgiApp, limits: Limits) -> Callable[..., Connection]:
+    """Returns what makes a connection for each client that comes, as uvicorn calls it."""
+    proxied: Any = ProxyHeadersMiddleware(app, TRUSTED_PROXIES)  # type: ignore[arg-type]  # as in `run`
+    made: list[Service] = []
+
+    def connection(
+        *, config: object, server_state: ServerState, app_state: dict[str, Any], _loop: AbstractEventLoop | None = None
+    ) -> Connection:
+        if not made:
+            made.append(_service(app, proxied, limits, server_state, app_state))
+        return Connection(made[0])
+
+    return connection
+
+
+def _service(app: AsgiApp, proxied: AsgiApp, limits: Limits, state: ServerState, app_state: dict[str, Any]) -> Service:
+    from asyncio import get_running_loop
+
+    loop = get_running_loop()
+    return Service(app, proxied, limits, Watch(limits, loop), loop, state, app_state, CommonLines(state))
