@@ -17,7 +17,8 @@ class FhirRequest(NamedTuple):
 
     `query` keeps order and repetitions; `base` is the public base URL without a slash at its end. `body` is JSON or form
     fields; `source` is the FHIR content as the client sent it, JSON or XML, for places in it, and empty where nobody sent
-    any; `findings` are what only XML can get wrong.
+    any; `findings` are what only XML can get wrong. `style` are the parameters of the query that shape the text of answers
+    (`_format`, `_pretty`): links repeat them.
     """
 
     method: str
@@ -28,6 +29,7 @@ class FhirRequest(NamedTuple):
     base: str = ""
     source: bytes = b""
     findings: tuple[Issue, ...] = ()
+    style: tuple[tuple[str, str], ...] = ()
 
     def header(self, name: str) -> str | None:
         """Returns a header's text, or None."""

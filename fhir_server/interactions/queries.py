@@ -47,5 +47,5 @@ def count_of(parts: Parts, request: FhirRequest) -> int:
 def self_url(request: FhirRequest, pairs: Pairs) -> str:
     """Returns the absolute URL of a request with these query pairs instead of its own."""
     path = "/".join(quote(p, safe="$") for p in request.path)
-    query = urlencode(pairs, safe=":/|,$")
+    query = urlencode([*pairs, *request.style], safe=":/|,$")
     return f"{request.base}/{path}" + (f"?{query}" if query else "")

@@ -24,6 +24,9 @@ CODES = frozenset({NARRATIVE, WHOLE})
 START = "\ue000"
 """A word of its own before each text, so that no phrase reaches from one text into the next."""
 
+MOST_CHARACTERS = 200_000
+"""Characters of a resource's narrative, and of its other text, that are searched: a book of 100 pages, and a bound of memory."""
+
 MOST_LETTERS = 64
 """A longer run of letters and digits is several words: the index would cut it off."""
 
@@ -108,7 +111,8 @@ def _phrase(text: str) -> str:
 
 
 def _words(texts: Iterator[str]) -> str:
-    return " ".join(_WORD.findall(normal_form("".join(f"{START}{text}" for text in texts if not _is_address(text)))))
+    text = "".join(f"{START}{text}" for text in texts if not _is_address(text))
+    return " ".join(_WORD.findall(normal_form(text[:MOST_CHARACTERS])))
 
 
 def _is_address(text: str) -> bool:

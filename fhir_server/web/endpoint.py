@@ -146,7 +146,8 @@ async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRe
     query = tuple(p for p in request.query if p[0] not in _FORMATTING)
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
     body = b"" if request.method in _READING else await read_body(parts.settings, request.headers, receive)
-    request = request._replace(path=path, query=query, body=body)
+    style = tuple(p for p in request.query if p[0] in _FORMATTING) if len(query) < len(request.query) else ()
+    request = request._replace(path=path, query=query, body=body, style=style)
     if not body or (path[-1:] == _GRAPHQL and is_graphql(request.header("content-type"))):
         return request
     sent = format_sent(request.header("content-type"), is_search=path[-1:] == ("_search",))

@@ -214,3 +214,12 @@ def test_a_full_url_that_is_no_text_is_refused(server, type_):
     answer = server.bundle(type_, {**entry("POST", "Patient", {"resourceType": "Patient"}), "fullUrl": 5})
     assert b"bundle.full-url-invalid" in answer.content
     assert decode(server.get("Patient").content)["total"] == 0
+
+
+def test_the_links_of_pages_keep_the_format(stored):
+    stored.put({**PATIENT, "id": "p2"})
+    page = stored.get("Patient?gender=male&_count=1&_format=xml&_pretty=true").text
+    links = [line for line in page.splitlines() if "<url value=" in line]
+    assert len(links) == 4
+    assert all("_format=xml&amp;_pretty=true" in link for link in links)
+    assert stored.get("Patient?gender=male&_count=1").text.count("_format") == 0

@@ -69,10 +69,10 @@ def file_content(connection: apsw.Connection) -> bool:
         return False
     code, mark = due
     upto = connection.execute(_UPTO, (code, mark, ROWS_A_STEP)).get
-    changed: list[Any] = connection.execute(
+    changed: Any = connection.execute(
         "SELECT rid, v, iif(deleted, NULL, body) FROM res INDEXED BY res_commit WHERE t = ? AND c > ? AND c <= ?",
         (code, mark, upto),
-    ).fetchall()
+    )
     _file(connection, code, changed)
     connection.execute("INSERT OR REPLACE INTO content_mark VALUES (?, ?)", (code, upto))
     return True

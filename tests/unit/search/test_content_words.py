@@ -1,7 +1,7 @@
 import pytest
 
 from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
-from fhir_server.search.content import START, content_of, holds, holds_of, parse
+from fhir_server.search.content import MOST_CHARACTERS, START, content_of, holds, holds_of, parse
 from fhir_server.search.query import AllOf, AnyOf, ContentHas, Not
 
 RESOURCE = {
@@ -114,3 +114,8 @@ def test_phrases_are_found_within_one_text(phrases, in_narrative, anywhere):
 
 def test_a_deletion_has_no_words():
     assert not holds_of(ContentHas((START,)), None)
+
+
+def test_a_text_without_end_is_searched_up_to_a_bound():
+    words = content_of({"resourceType": "Patient", "text": {"div": f"<div>{'高' * 300_000}</div>"}}).narrative
+    assert words.count("高") == MOST_CHARACTERS - 1  # the mark before the text is a character, too
