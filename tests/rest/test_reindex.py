@@ -127,7 +127,7 @@ def test_a_changed_parameter_is_indexed_anew(server):
     [
         ({"expression": "Patient.name("}, "search.parameter-broken"),
         ({"code": "birthdate"}, "search.parameter-taken"),
-        ({"base": ["Claim"]}, "search.parameter-base"),
+        ({"base": ["VisionPrescription"]}, "search.parameter-base"),
         ({"type": "special"}, "search.parameter-kind"),
     ],
 )

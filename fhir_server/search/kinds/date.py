@@ -63,8 +63,8 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
 
 
 def _range(value: Any, type_name: str, filing: Filing) -> Range | None:
-    if isinstance(value, str):
-        return range_of(value, filing.zone)
+    if isinstance(value, str):  # a text may look like a date, and is none
+        return None if type_name == "string" else range_of(value, filing.zone)
     if not isinstance(value, dict):
         return None
     return timing_range(value, filing.zone) if type_name == "Timing" else period_range(value, filing.zone)

@@ -123,8 +123,22 @@ def _paths_to(element: str, type_: str, model: TypeModel) -> list[tuple[str, ...
 def _stands_at(steps: Sequence[str], value: Any, scope: Scope) -> bool:
     owners = [scope.resource]
     for step in steps:
-        owners = [item for owner in owners for name in (step, f"_{step}") for item in _objects(owner.get(name))]
+        owners = _below(owners, step)
+        if not owners:
+            return False
     return any(one is value for owner in owners for one in _objects(owner.get("extension")))
+
+
+def _below(owners: Sequence[JsonObject], step: str) -> list[JsonObject]:
+    found: list[JsonObject] = []
+    for owner in owners:
+        for name in (step, f"_{step}"):
+            one = owner.get(name)
+            if type(one) is dict:
+                found.append(one)
+            elif type(one) is list:
+                found += _objects(one)
+    return found
 
 
 def _objects(value: Any) -> list[JsonObject]:
