@@ -2,12 +2,12 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 from urllib.parse import parse_qsl, unquote
 
-from fhir_server.errors import BadStructure, BadValue, Issue, TooCostly, issue
+from fhir_server.errors import BadStructure, BadValue, Issue, ResourceInvalid, TooCostly, issue
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import Parts
@@ -61,6 +61,7 @@ def check_bundle(parts: Parts, bundle: JsonObject) -> str:
         BadValue: another type.
         BadStructure: `entry` is not an array of objects.
         TooCostly: more entries than the limit.
+        ResourceInvalid: the Bundle, an entry or a request has an element that R4 does not know, and validation is enforced.
     """
     kind = bundle.get("type")
     if kind not in ("transaction", "batch"):
@@ -71,7 +72,27 @@ def check_bundle(parts: Parts, bundle: JsonObject) -> str:
     limit = parts.settings.max_entries
     if len(entries) > limit:
         raise TooCostly.of("bundle.too-many", "Bundle.entry", count=len(entries), limit=limit)
+    unknown = list(_unknown_elements(parts, bundle, entries)) if parts.settings.validation == "enforce" else []
+    if unknown:
+        raise ResourceInvalid(*unknown)
     return str(kind)
+
+
+def _unknown_elements(parts: Parts, bundle: JsonObject, entries: list[JsonObject]) -> Iterator[Issue]:
+    """Yields what a Bundle has around its resources that is no element of it: a misspelled `ifNoneExist` must not be lost."""
+    yield from _unknown_in(parts, bundle, "Bundle", "Bundle")
+    for index, entry in enumerate(entries):
+        yield from _unknown_in(parts, entry, "Bundle.entry", f"Bundle.entry[{index}]")
+        request = entry.get("request")
+        if isinstance(request, dict):
+            yield from _unknown_in(parts, request, "Bundle.entry.request", f"Bundle.entry[{index}].request")
+
+
+def _unknown_in(parts: Parts, value: JsonObject, type_: str, where: str) -> Iterator[Issue]:
+    known = parts.definitions.model.properties[type_]
+    for name in value:
+        if name.removeprefix("_") not in known and name != "resourceType":
+            yield issue("validation.unknown-element", where, name=name, type=type_)
 
 
 def read_entry(index: int, raw: JsonObject, base: str) -> tuple[Entry | None, list[Issue]]:

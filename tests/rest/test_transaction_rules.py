@@ -242,3 +242,11 @@ def test_five_thousand_entries_are_stored_in_one_commit(lenient_server):
     assert everything["total"] == 5000
     first = decode(lenient_server.get("Group/g2499").content)["member"][0]["entity"]["reference"]
     assert decode(lenient_server.get(first).content)["identifier"][0]["value"] == "2499"
+
+
+@pytest.mark.parametrize("type_", ["transaction", "batch"])
+def test_a_misspelled_condition_is_told_and_nothing_is_stored(server, type_):
+    answer = server.bundle(type_, entry("POST", "Patient", patient(), ifNoneExists="identifier=urn:x|A1"))
+    assert (answer.status_code, keys_of(answer)) == (422, ["validation.unknown-element"])
+    assert expressions(answer) == ["Bundle.entry[0].request"]
+    assert ids_of(server.get("Patient")) == []
