@@ -38,9 +38,9 @@ class Settings:
     packages: str = _setting("", "FHIR packages to load besides our own: .tgz files or folders, comma separated.")
     zone: str = _setting("Asia/Shanghai", "Time zone of dates and times that carry no offset.")
     validation: str = _setting("enforce", "What a write does with invalid resources: off, report or enforce.")
-    max_body_bytes: int = _setting(30_000_000, "Largest request body, in bytes.")
+    max_body_bytes: int = _setting(20_000_000, "Largest request body, in bytes.")
     max_values: int = _setting(
-        1_000_000, "Most values in a request body, counted by its commas and tags: each takes memory when it is read."
+        500_000, "Most values in a request body, counted by its commas and tags: each takes memory when it is read."
     )
     max_head_bytes: int = _setting(65_536, "Largest request line with its headers, in bytes.")
     head_limit_s: int = _setting(
@@ -50,7 +50,7 @@ class Settings:
         5000, "Most connections at a time; beyond, the one that has been idle for longest is closed."
     )
     max_held_bytes: int = _setting(
-        64_000_000, "What all clients together may leave half sent or unread, in bytes; beyond, the slowest is refused."
+        32_000_000, "What all clients together may leave half sent or unread, in bytes; beyond, the slowest is refused."
     )
     default_count: int = _setting(20, "Entries on a search page when _count is not given.")
     max_count: int = _setting(1000, "Most entries on a search page.")
