@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import is_
 from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
@@ -93,7 +94,7 @@ def _restful(text: str, found: re.Match[str], own: str) -> ParsedReference:
 
 
 def rewrite_links(resource: JsonObject, links: Mapping[str, str], model: TypeModel) -> JsonObject:
-    """Returns a copy of the resource in which every link that is a key of `links` is replaced by its value.
+    """Returns the resource with every link that is a key of `links` replaced by its value; what holds none is shared.
 
     Links are `Reference.reference`, values of type uri, url, oid and uuid, and `href`/`src` of narratives, as the
     transaction rules want; canonicals and plain strings stay. A fragment after the link (`urn:uuid:...#p1`) is kept.
@@ -110,19 +111,28 @@ class _Rewriter:
     model: TypeModel
 
     def of_object(self, value: JsonObject, type_: str) -> JsonObject:
-        """Returns the object with the links of each property replaced."""
+        """Returns the object with the links of each property replaced; itself where there are none."""
         properties = self.model.properties.get(type_, {})
-        return {
-            key: self.of_value(child, _property_type(type_, key, properties[key].type)) if key in properties else child
-            for key, child in value.items()
-        }
+        changed: JsonObject | None = None
+        for key, child in value.items():
+            if type(child) is str and child not in self.links and "#" not in child and key != "div":
+                continue  # most texts are no links, whatever their type
+            property_ = properties.get(key)
+            if property_ is None:
+                continue
+            replaced = self.of_value(child, _property_type(type_, key, property_.type))
+            if replaced is not child:
+                changed = dict(value) if changed is None else changed
+                changed[key] = replaced
+        return value if changed is None else changed
 
     def of_value(self, value: Any, type_: str) -> Any:
-        """Returns a value of a known type with its links replaced; lists item by item."""
-        if isinstance(value, list):
-            return [self.of_value(item, type_) for item in value]
-        if isinstance(value, dict):
+        """Returns a value of a known type with its links replaced; lists item by item, itself where there are none."""
+        if type(value) is dict:
             return self.of_object(value, str(value.get("resourceType", type_)))
+        if type(value) is list:
+            items = [self.of_value(item, type_) for item in value]
+            return value if all(map(is_, items, value)) else items
         if not isinstance(value, str):
             return value
         if type_ in _LINK_TYPES:
