@@ -56,7 +56,8 @@ def system_type(value: Value) -> str:
 def of_json_value(value: Any, type_: str) -> Node:
     """Returns the node of a JSON value of declared type `type_`; a resource brings its own, an undeclared one its System type."""
     if type(value) is dict and (type_ in ("Resource", "DomainResource", "")):
-        return Node(value, value.get("resourceType", type_))
+        own = value.get("resourceType")
+        return Node(value, own if type(own) is str else type_)
     return Node(value, type_ or (system_type(value) if isinstance(value, str | int | Decimal) else ""))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fhir_server.errors import Issue, Severity
 from fhir_server.fhir.shapes import JsonObject
-from fhir_server.mapping.codecs.dates import parse_date, parse_datetime
+from fhir_server.mapping.codecs.dates import is_day_number, parse_date, parse_datetime
 from fhir_server.mapping.codecs.numbers import parse_decimal, parse_integer, scaled
 from fhir_server.mapping.codecs.text import BadText, folded, parse_boolean, raw_text
 from fhir_server.mapping.codecs.units import find_unit
@@ -19,7 +19,13 @@ from fhir_server.mapping.form import Field
 from fhir_server.mapping.record import Code, Origin, RowRef, plain
 
 _WITH_UNIT = re.compile(r"(-?[0-9.]+) ?([^0-9., ].*)")
-_SEPARATORS = {",": re.compile(r"[,，、]")}
+# One sign or another between answers, and none of them inside brackets: 其他(耳鸣、乏力) is one.
+_SEPARATORS = {",": re.compile(r"[,，、;；|\n](?![^(（]*[)）])")}
+_NEARLY_SEPARATORS = re.compile(r"[\s/]+")
+_LOST_DIGITS = re.compile(r"[0-9](?:\.[0-9]+)?[Ee]\+[0-9]{1,2}")
+_DAYS = frozenset({"date", "datetime"})
+EARLIEST_YEAR = "1850"
+"""Nobody whose record is kept was born before; what is older is a typing error (0025) or an empty date of a database."""
 _REMEMBERED = 1024  # texts of one column, with what they say
 
 
@@ -147,7 +153,7 @@ def _part(column: Column, target: Target, texts: list[str], zone: tzinfo) -> _Pa
     if len(texts) > 1 and not found.repeats:
         cell.tell("mapping.single-value", target, count=len(texts))
         return _Part(target, None, cell.findings)
-    parts = [p for t in texts for p in _pieces(column, t)] if found.repeats else texts
+    parts = [p for t in texts for p in _answers(column, target, t)] if found.repeats else texts
     values = [v for v in (_value(cell, target, p) for p in parts) if v is not None]
     values = list(dict.fromkeys(values)) if target.codes else values
     made = None if not values else values if found.repeats else values[0]
@@ -201,6 +207,24 @@ def _pieces(column: Column, text: str) -> list[str]:
     return [p for p in (piece.strip() for piece in pieces) if p and p not in column.nulls]
 
 
+def _answers(column: Column, target: Target, text: str) -> list[str]:
+    """The answers of a text; what stands between blanks or strokes is apart only when all of it is known."""
+    codes = target.codes
+    if codes is None:
+        return _pieces(column, text)
+    found: list[str] = []
+    is_one = codes.knows(text) and not codes.has_words(text)
+    for piece in [text] if is_one else _pieces(column, text):
+        finer = [] if codes.knows(piece) else _NEARLY_SEPARATORS.split(piece)
+        if finer and all(map(codes.knows, finer)):
+            found += finer
+        elif finer and found and codes.has_words(found[-1]):
+            found[-1] += f"、{piece}"
+        else:
+            found.append(piece)
+    return found
+
+
 def _value(cell: _Cell, target: Target, text: str) -> Any:
     if target.codes is not None:
         return _coded(cell, target, target.codes.read(text))
@@ -213,7 +237,18 @@ def _value(cell: _Cell, target: Target, text: str) -> Any:
         return None
     if factor not in (None, 1) and isinstance(value, int | Decimal):
         return scaled(Decimal(value), factor)
-    return None if isinstance(value, str) and value in cell.column.nulls else value
+    if isinstance(value, str) and value in cell.column.nulls:
+        return None
+    return _day(cell, target, text, value) if target.field.type in _DAYS else value
+
+
+def _day(cell: _Cell, target: Target, text: str, day: str) -> str | None:
+    if day < EARLIEST_YEAR:
+        cell.tell("mapping.year-impossible", target, earliest=EARLIEST_YEAR)
+        return None
+    if is_day_number(text):
+        cell.tell("mapping.day-number", target, Severity.WARNING, meant=day)
+    return day
 
 
 def _without_unit(text: str, of: Field) -> tuple[str, Decimal | None]:
@@ -230,15 +265,16 @@ def _coded(cell: _Cell, target: Target, code: Code) -> Code:
     if code.code is None:
         is_kept = target.field.unknown == "keep"
         key = "mapping.code-unmapped" if is_kept else "mapping.code-refused"
-        cell.tell(key, target, Severity.WARNING if is_kept else Severity.ERROR, code=code.source)
+        known = shown(target.codes.expected()) if target.codes and not is_kept else ""
+        cell.tell(key, target, Severity.WARNING if is_kept else Severity.ERROR, code=code.source, expected=known)
     return code
 
 
 def _string(text: str, of: Field, zone: tzinfo) -> str:
     """Text stays as it is written, unless its half-width form is plain ASCII: then it is a number, code or name of one."""
-    if text.isascii():
-        return text
     half = folded(text)
+    if not of.check and _LOST_DIGITS.fullmatch(half):
+        raise BadText("mapping.digits-lost")
     return half if half.isascii() else text
 
 

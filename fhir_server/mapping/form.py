@@ -12,9 +12,11 @@ from fhir_server.mapping.yaml_files import BrokenMapping, only_keys, read_yaml, 
 TYPES = frozenset({"string", "integer", "decimal", "date", "datetime", "code", "boolean", "group"})
 _ATTRIBUTES = frozenset(
     {"label", "type", "required", "repeats", "max", "unit", "ucum", "units", "range", "pattern", "options", "unknown"}
-    | {"check", "birth", "sex", "fields", "note", "loinc", "dataElement", "section"}
+    | {"check", "birth", "sex", "document", "fields", "note", "loinc", "dataElement", "section"}
 )
-_FORM_KEYS = frozenset({"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules", "across"})
+_FORM_KEYS = frozenset(
+    {"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules", "across", "places"}
+)
 _RULE_SHAPES = frozenset({"greater", "before", "not_after", "not_future", "requires", "any_of", "alone"})
 _ACROSS_SHAPES = frozenset({"unique", "no_overlap"})
 _RULE_KEYS = {"key", "en", "zh", "severity"}
@@ -34,7 +36,8 @@ class Option:
 class Field:
     """One field of a form. `path` is its name, below a group `group.name`; `low` and `high` are inclusive.
 
-    `units` are other units that a source may use: unit -> factor into `unit`.
+    `units` are other units that a source may use: unit -> factor into `unit`. `document` names the field that tells what
+    kind of document a number is of.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Field:
     check: str = ""
     birth: str = ""
     sex: str = ""
+    document: str = ""
     fields: Mapping[str, "Field"] = field(default_factory=dict)
 
 
@@ -75,7 +79,8 @@ class Rule:
 class Form:
     """A form: its fields, what identifies a record, the rules between fields, and those between the records of a run.
 
-    `identities` are the fields that are citizen numbers.
+    `identities` are the fields that are citizen numbers. `places` names the field at which a rule of a profile about a
+    whole resource is told.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Form:
     rules: tuple[Rule, ...]
     across: tuple[Rule, ...] = ()
     identities: tuple[Field, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, path: str) -> Field | None:
         """Returns the field of a path (`sbp`, `drugs.name`) or place (`drugs[1].name`), or None."""
@@ -125,6 +131,7 @@ def read_form(path: Path) -> Form:
         _rules(raw, "rules", _RULE_SHAPES, file=file),
         _rules(raw, "across", _ACROSS_SHAPES, file=file),
         tuple(f for f in fields.values() if f.check == "id-card"),
+        raw.get("places") or {},
     )
     _check_references(form, file)
     return form
@@ -158,6 +165,7 @@ def _field(name: str, raw: Any, *, file: str, parent: str) -> Field:
         check=_check(entry, file=file, place=place),
         birth=entry.get("birth") or "",
         sex=entry.get("sex") or "",
+        document=entry.get("document") or "",
         fields={n: _field(n, f, file=file, parent=path) for n, f in (entry.get("fields") or {}).items()},
     )
 
@@ -212,6 +220,8 @@ def _check_references(form: Form, file: str) -> None:
     named |= {f"rules.{rule.key}": rule.fields for rule in (*form.rules, *form.across)}
     named |= {f"fields.{f.path}.birth": (f.birth,) for f in form.each_field() if f.birth}
     named |= {f"fields.{f.path}.sex": (f.sex,) for f in form.each_field() if f.sex}
+    named |= {f"fields.{f.path}.document": (f.document,) for f in form.each_field() if f.document}
+    named |= {f"places.{key}": (place,) for key, place in form.places.items()}
     for place, fields in named.items():
         for name in fields:
             if form.find(name) is None:

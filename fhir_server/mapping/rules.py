@@ -12,6 +12,8 @@ from fhir_server.mapping.findings import at_place
 from fhir_server.mapping.form import Form, Rule
 from fhir_server.mapping.record import Code, FormRecord, Unverified, plain
 
+_CITIZEN_CARD = "01"  # CV02.01.101
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -113,6 +115,9 @@ def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[
     for found in form.identities:
         text = record.values.get(found.name)
         if isinstance(text, str):
+            if _is_of_other_document(record, found.document):
+                changed[found.name] = Unverified(text)
+                continue
             card = read_id_card(text)
             problem = card.problem or _birth_problem(card, record.values.get(found.birth))
             changed[found.name] = Unverified(card.number) if problem else card.number
@@ -122,6 +127,12 @@ def checked_identities(form: Form, record: FormRecord, *, bad_id: str) -> tuple[
     if not changed:
         return record, issues
     return replace(record, values=record.values | changed), issues
+
+
+def _is_of_other_document(record: FormRecord, field: str) -> bool:
+    """Whether the number is told to be a passport's or another document's, which the rules of citizen numbers do not bind."""
+    told = record.values.get(field)
+    return isinstance(told, Code) and told.code not in {None, _CITIZEN_CARD}
 
 
 def _birth_problem(card: IdCard, birth: Any) -> str:

@@ -2,25 +2,34 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.nodes import Node
 from fhir_server.mapping.plan import Plan
 from fhir_server.mapping.record import FormRecord, without_number
 from fhir_server.mapping.resource_plan import Made
 
 _NUMBER = re.compile(r"\[(\d+)\]")
-_INDEX = re.compile(r"\[\d+\]|\.ofType\(\w+\)|\.where\([^)]*\)")
+_FUNCTION = re.compile(r"\.ofType\(\w+\)|\.where\([^)]*\)")
 
 
-def places_of(plan: Plan, made: Made, path: str) -> tuple[str, ...]:
-    """Returns the record's places (`sbp`, `drugs[1].name`) that feed a FHIRPath place of a produced resource.
+class _Step(NamedTuple):
+    """An element on the way to a place, and the extension's URL that tells it from those beside it ("" for others)."""
 
-    The deepest part of the template on the way that reads any field decides; array indexes are not told apart.
+    name: str
+    url: str
+
+
+def places_of(plan: Plan, made: Made, path: str, *, resource: JsonObject) -> tuple[str, ...]:
+    """Returns the record's places (`sbp`, `drugs[1].name`) that feed a FHIRPath place of the produced `resource`.
+
+    The deepest part of the template on the way that reads any field decides; extensions are told apart by their URLs,
+    other items of an array are not.
     """
-    resource = next(r for r in plan.resources if r.name == made.name)
-    steps = _INDEX.sub("", path).split(".")[1:]
-    fields = _fields(resource.body, steps) or resource.body.fields
-    line = resource.each.path if resource.each is not None else ""
+    template = next(r for r in plan.resources if r.name == made.name)
+    fields = _fields(template.body, _steps(path, resource), "") or template.body.fields
+    line = template.each.path if template.each is not None else ""
     return tuple(sorted(_place(f, line, made.line) for f in fields))
 
 
@@ -45,13 +54,29 @@ def _place(field: str, line: str, number: int) -> str:
     return f"{group}[{number}].{name}" if point and group == line and number else field
 
 
-def _fields(node: Node, steps: list[str]) -> frozenset[str]:
-    """What the deepest node along the steps reads; empty when not even the first step leads anywhere."""
+def _steps(path: str, resource: JsonObject) -> list[_Step]:
+    found: list[_Step] = []
+    value: Any = resource
+    for part in _FUNCTION.sub("", path).split(".")[1:]:
+        name, number = part.partition("[")[0], _NUMBER.search(part)
+        value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            value = value[int(number[1]) if number else 0]
+        found.append(_Step(name, str(value.get("url", "")) if isinstance(value, dict) else ""))
+    return found
+
+
+def _fields(node: Node, steps: Sequence[_Step], url: str) -> frozenset[str]:
+    """What the deepest node along the steps reads; empty when it is of another URL, or not even the first step leads anywhere."""
+    own = (node.children or {}).get("url")
+    if own is not None and url and own.constant != url:
+        return frozenset()
     if not steps or (node.children is None and not node.items):
         return node.fields
-    found = [_fields(item, steps) for item in node.items]
+    found = [_fields(item, steps, url) for item in node.items]
+    step, *rest = steps
     for key, child in (node.children or {}).items():
-        is_choice = key.startswith(steps[0]) and key[len(steps[0]) : len(steps[0]) + 1].isupper()
-        if key == steps[0] or is_choice:
-            found.append(_fields(child, steps[1:]) or child.fields)
-    return frozenset[str]().union(*found)
+        is_choice = key.startswith(step.name) and key[len(step.name) : len(step.name) + 1].isupper()
+        if key == step.name or is_choice:
+            found.append(_fields(child, rest, step.url) or child.fields)
+    return frozenset[str]().union(*found) or (node.fields if own is not None else frozenset())

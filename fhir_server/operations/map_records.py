@@ -6,10 +6,11 @@ run.report()                  # complete once the run is exhausted
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from fhir_server.errors import InvalidRequest, Issue, Severity, has_errors, issue
 from fhir_server.fhir.shapes import JsonObject
@@ -19,7 +20,7 @@ from fhir_server.mapping.binding import find_table
 from fhir_server.mapping.collecting import Collection
 from fhir_server.mapping.dialect import Table
 from fhir_server.mapping.findings import at_place, at_row
-from fhir_server.mapping.record import FormRecord, RowRef, plain
+from fhir_server.mapping.record import Code, FormRecord, Origin, RowRef, plain
 from fhir_server.mapping.records import ReadRecord, RecordReader
 from fhir_server.mapping.report import Report, Tally, UnusedColumn
 from fhir_server.mapping.resource_plan import Made
@@ -40,7 +41,8 @@ _UNMAPPED = "validation.binding-extensible"
 class MappedRecord:
     """One record's outcome. `bundle` is None when it was rejected; then `issues` has the error.
 
-    `typed` is the form record as it was read (empty when the row could not be). A collected one has no row.
+    `typed` is the form record as it was read (empty when the row could not be), `origins` the cells of its fields. A
+    collected one has no row.
     """
 
     row: RowRef
@@ -49,6 +51,7 @@ class MappedRecord:
     bundle: JsonObject | None
     issues: tuple[Issue, ...]
     is_collected: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def values(self) -> JsonObject:
@@ -138,7 +141,8 @@ class MapRun:
         result = self.mapper.map(checked, now=self.now)
         issues += result.issues
         told = {i.path for i in issues if i.key == "mapping.code-unmapped"}
-        issues += [i for i in self._invalid(checked, result) if i.key != _UNMAPPED or i.params.get("place") not in told]
+        invalid = _told_once(self._invalid(checked, result))
+        issues += [i for i in invalid if i.key != _UNMAPPED or i.params.get("place") not in told]
         if result.bundle is None or (issues and has_errors(issues)):
             return self._rejected(item, issues)
         issues += self._repeated(result.key, checked.rows[0])
@@ -169,7 +173,8 @@ class MapRun:
         for name, resource in result.collected:
             collection.add(name, resource)
         values = item.record.values if item.record else {}
-        return MappedRecord(record.rows[0], "#".join(result.key), values, result.bundle, tuple(issues))
+        key = "#".join(result.key)
+        return MappedRecord(record.rows[0], key, values, result.bundle, tuple(issues), origins=record.origins)
 
     def _repeated(self, key: tuple[str, ...], row: RowRef) -> list[Issue]:
         """A record that came before in this run: unchanged, or told with the row that it replaces."""
@@ -191,13 +196,15 @@ class MapRun:
             made = result.made[n] if n < len(result.made) else None
             for found in self.validate(entry["resource"]):
                 if found.key not in _UNTOLD:
-                    yield self._traced(found, record, made, entry["resource"]["resourceType"])
+                    yield self._traced(found, record, made, entry["resource"])
 
-    def _traced(self, found: Issue, record: FormRecord, made: Made | None, type_: str) -> Issue:
-        places = places_of(self.mapper.plan, made, found.path) if made is not None else ()
-        place = place_of(record, places, found.path)
+    def _traced(self, found: Issue, record: FormRecord, made: Made | None, resource: JsonObject) -> Issue:
+        places = places_of(self.mapper.plan, made, found.path, resource=resource) if made is not None else ()
+        if found.key == _UNMAPPED:
+            places = tuple(p for p in places if _is_unmapped(record.values.get(p))) or places
+        place = place_of(record, places, found.path) or self.mapper.form.places.get(found.key, "")
         key = "mapping.invalid-resource" if place else "mapping.invalid-whole"
-        at = at_place(key, record, place, severity=found.severity, type=type_, reason="")
+        at = at_place(key, record, place, severity=found.severity, type=resource["resourceType"], reason="")
         sentences = {
             lang: replace(at, params={**at.params, "reason": found.text(lang)}).text(lang) for lang in ("en", "zh")
         }
@@ -217,6 +224,20 @@ class MapRun:
         for found in self.validate(resource) if self.validate is not None else ():
             if found.key not in _UNTOLD:
                 yield replace(found, params={**found.params, "id": resource["id"]})
+
+
+def _is_unmapped(value: Any) -> bool:
+    codes = value if isinstance(value, list) else [value]
+    return any(isinstance(code, Code) and code.code is None for code in codes)
+
+
+def _told_once(issues: Iterable[Issue]) -> list[Issue]:
+    """One finding for each rule and value; several resources are made of a visit's date, and all of them may break on it."""
+    found: dict[tuple[Any, ...], Issue] = {}
+    for told in issues:
+        place = told.params.get("place")
+        found.setdefault((told.key, place, told.severity) if place else (len(found), told.path), told)
+    return list(found.values())
 
 
 def map_files(  # noqa: PLR0913 - the options of a run, all but the first four by name

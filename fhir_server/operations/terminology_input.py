@@ -136,7 +136,7 @@ def _value(parameter: JsonObject, declared: Mapping[str, Declared]) -> Any:
     key, found = next(((k, v) for k, v in parameter.items() if k.startswith("value") or k == "resource"), ("", None))
     if known is None or _is_of(known.type, found):
         return found
-    return _Wrong(key)
+    return _Wrong(key if isinstance(found, dict | list) else f"{key}: {found}")
 
 
 def _is_of(type_: str, found: Any) -> bool:

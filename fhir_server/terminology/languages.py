@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -79,16 +80,26 @@ def is_chinese(language: str | None) -> bool:
 
 def fits(offered: str | None, wanted: str) -> bool:
     """Tells whether a text in language `offered` serves a reader of `wanted`: both have the same primary language."""
-    return (offered or "").lower().partition("-")[0] == wanted.lower().partition("-")[0]
+    return nearness(offered, wanted) > 0
+
+
+def nearness(offered: str | None, wanted: str) -> int:
+    """Returns how many subtags two languages begin with in common: 2 of zh-TW and zh-TW, 1 of zh and zh-TW, 0 of en and zh."""
+    pairs = zip((offered or "").lower().split("-"), wanted.lower().split("-"), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def preferences(header: str | None) -> tuple[str, ...]:
-    """Returns the languages of a `displayLanguage` or `Accept-Language` text, most wanted first, `*` left out."""
+    """Returns the languages of a `displayLanguage` or `Accept-Language` text, most wanted first.
+
+    `*` is left out, and what is not wanted at all (`q=0`).
+    """
     weighted = []
     for place, item in enumerate((header or "").split(",")):
-        tag, _, weight = item.strip().partition(";q=")
-        if tag and tag != "*":
-            weighted.append((-_weight(weight), place, tag))
+        tag, _, parameter = (part.strip() for part in item.partition(";"))
+        weight = _weight(parameter.lower().removeprefix("q="))
+        if tag and tag != "*" and weight:
+            weighted.append((-weight, place, tag))
     return tuple(tag for _, _, tag in sorted(weighted))
 
 

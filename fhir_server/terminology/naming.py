@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology.code_system import Concept
-from fhir_server.terminology.languages import fits
+from fhir_server.terminology.languages import fits, nearness
 
 
 class Named(NamedTuple):
@@ -26,17 +26,24 @@ def designations_of(named: Named) -> Sequence[JsonObject]:
 
 
 def display_of(named: Named, languages: Sequence[str] = ()) -> str | None:
-    """Returns the display in the first of these languages that it is known in, else the usual one."""
+    """Returns the display in the first of these languages that it is known in, else the usual one.
+
+    Of several names in one language it is the one nearest to the wanted place or script: 高血壓 for zh-TW, if it is there.
+    """
     usual = (named.own or {}).get("display") or (named.concept.display if named.concept else None)
     for language in languages:
-        if named.language is not None and fits(named.language, language):
-            return usual
-        for one in designations_of(named):
-            if fits(one.get("language"), language):
-                return str(one["value"])
-        if named.language is None and fits("en", language):
-            return usual
+        near = max(_spoken(named, usual), key=lambda one: nearness(one[0], language), default=None)
+        if near is not None and fits(near[0], language):
+            return near[1]
     return usual
+
+
+def _spoken(named: Named, usual: str | None) -> list[tuple[str | None, str]]:
+    """Returns the names with their languages; the usual one comes last, as English, where its language is not told."""
+    others = [(one.get("language"), str(one["value"])) for one in designations_of(named)]
+    if usual is None:
+        return others
+    return [*others, ("en", usual)] if named.language is None else [(named.language, usual), *others]
 
 
 def names_of(named: Named) -> Iterator[str]:

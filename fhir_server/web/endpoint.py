@@ -131,9 +131,14 @@ def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
     path = scope["path"][len(PREFIX) + 1 :]
     query_string = scope["query_string"]
     query = tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else ()
-    base = parts.settings.base_url or f"{scope['scheme']}://{headers.get('host', 'localhost')}{PREFIX}"
+    base = parts.settings.base_url or _base_of(scope, headers.get("host", "localhost"))
     segments = tuple(path.split("/")) if path else ()
     return FhirRequest(scope["method"], segments, query, headers, b"", base)
+
+
+def _base_of(scope: Scope, host: str) -> str:
+    """Returns the URL of the endpoint as the client addressed it; `root_path` is what a proxy has taken away."""
+    return f"{scope['scheme']}://{host}{scope.get('root_path', '')}{PREFIX}"
 
 
 async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRequest:

@@ -18,6 +18,7 @@ from fhir_server.definitions.packages import load_definitions
 from fhir_server.fhir import json_codec
 from fhir_server.validation import Validator, sure
 from fhir_server.validation.compile import Compiler
+from fhir_server.validation.policy import SERVER, STRICT, Policy, References
 from fhir_server.validation.rules.resource import scope_of
 from fhir_server.validation.sure import sure_of
 
@@ -85,11 +86,47 @@ def spoiled(draw):
     return resource
 
 
+POLICIES = (SERVER, STRICT, *(Policy(strict=True, references=one) for one in References))
+URLS = (
+    "urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
+    "http://a.b/fhir/Patient/1",
+    "Patient/1",
+    "#a",
+    "x y",
+    "",
+    1,
+    [],
+    {},
+    None,
+)
+
+
+@st.composite
+def entered(draw):
+    """A Bundle of spoiled examples, itself spoiled: nothing in it needs to be what it should."""
+    odd = st.sampled_from(ODD)
+    entries = [
+        {"fullUrl": draw(st.sampled_from(URLS)), "resource": draw(spoiled())} for _ in range(draw(st.integers(1, 2)))
+    ]
+    if draw(st.booleans()):
+        owner = draw(st.sampled_from([one["resource"] for one in entries]))
+        owner["resourceType"] = copy.deepcopy(draw(odd))
+    types = st.sampled_from(("collection", "transaction", "document", "searchset", "history", "batch-response")) | odd
+    links = [{"relation": draw(odd | st.sampled_from(("self", "next"))), "url": "http://a.b"} for _ in range(2)]
+    return {
+        "resourceType": "Bundle",
+        "type": copy.deepcopy(draw(types)),
+        "link": copy.deepcopy(links),
+        "entry": entries,
+    }
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
-@given(spoiled())
-def test_findings_are_the_same_with_and_without_quick_forms(resource):
+@given(spoiled() | entered(), st.sampled_from(POLICIES))
+def test_findings_are_the_same_with_and_without_quick_forms(resource, policy):
     quick, plain = both()
-    assert quick.check(resource) == plain.check(resource)
+    world = {"Patient/1": {"resourceType": "Patient", "id": "1"}}.get
+    assert quick.check(resource, policy=policy, resolve=world) == plain.check(resource, policy=policy, resolve=world)
 
 
 @pytest.mark.parametrize("resource", examples(), ids=lambda one: str(one.get("id")))

@@ -1,6 +1,14 @@
 """Loading into a store that others have changed: deleted records come back, later edits stay."""
 
+from datetime import UTC, datetime
+
+import pytest
+
+from fhir_server.mapping import load_mappings
+from fhir_server.operations.load_files import load_files
+from fhir_server.operations.load_over_http import HttpSink
 from fhir_server.operations.load_records import StoreSink
+from fhir_server.operations.map_records import map_files
 
 RESIDENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1950-01-01"}
 VISIT = {"resourceType": "Basic", "id": "b1", "code": {"text": "x"}, "subject": {"reference": "Patient/p1"}}
@@ -47,3 +55,100 @@ def test_a_record_is_refused_when_its_resident_was_deleted(lenient_server):
     server.send("DELETE", "Patient/p1")
     assert load(server, [VISIT]) == ["rejected"]
     assert load(server, [RESIDENT], [VISIT]) == ["created", "created"]
+
+
+OTHER = {"resourceType": "Basic", "id": "b2", "code": {"text": "y"}, "subject": {"reference": "Patient/p1"}}
+BOTH = {**PROVENANCE, "target": [{"reference": "Basic/b1"}, {"reference": "Basic/b2"}]}
+
+
+def of_row(provenance: dict, row: str) -> dict:
+    return {**provenance, "entity": [{"role": "source", "what": {"identifier": {"value": row}}}]}
+
+
+def outcomes(server, over_http: bool, *records: list[dict]) -> list:
+    sink = HttpSink(server.client) if over_http else StoreSink(server.parts)
+    return server.loop.run_until_complete(sink.store(records))
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_what_the_source_took_back_is_deleted(lenient_server, over_http):
+    server = lenient_server
+    outcomes(server, over_http, [RESIDENT], [VISIT, OTHER, of_row(BOTH, "f.csv:1")])
+    (changed,) = outcomes(server, over_http, [VISIT, of_row(PROVENANCE, "f.csv:2")])
+    assert (changed.status, changed.deleted) == ("updated", 1)
+    assert [server.get(path).status_code for path in ("Basic/b1", "Basic/b2")] == [200, 410]
+    (again,) = outcomes(server, over_http, [VISIT, of_row(PROVENANCE, "f.csv:2")])
+    assert (again.status, again.deleted) == ("unchanged", 0)
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_a_row_that_stands_in_another_file_is_the_same_row(lenient_server, over_http):
+    server = lenient_server
+    outcomes(server, over_http, [RESIDENT], [VISIT, of_row(PROVENANCE, "june.csv:abc")])
+    (again,) = outcomes(server, over_http, [VISIT, of_row(PROVENANCE, "july.csv:abc")])
+    assert again.status == "unchanged"
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_of_two_rows_of_one_record_the_later_counts_and_a_second_load_changes_nothing(lenient_server, over_http):
+    server = lenient_server
+    rows = [[VISIT, OTHER, of_row(BOTH, "f.csv:1")], [{**VISIT, "code": {"text": "z"}}, of_row(PROVENANCE, "f.csv:2")]]
+    assert [o.status for o in outcomes(server, over_http, [RESIDENT], *rows)] == ["created", "unchanged", "created"]
+    assert server.get("Basic/b1").json()["code"] == {"text": "z"}
+    assert server.get("Basic/b2").status_code == 404
+    assert [o.status for o in outcomes(server, over_http, *rows)] == ["unchanged", "unchanged"]
+    assert server.get("Basic/b1").headers["etag"] == 'W/"1"'
+
+
+def test_a_team_that_nobody_knows_is_told_once_and_refuses_nothing(lenient_server):
+    named = {**VISIT, "author": {"reference": "Organization/nobody"}}
+    found = outcomes(lenient_server, False, [RESIDENT], [named], [{**named, "id": "b3"}])
+    assert [(o.status, [i.key for i in o.notes]) for o in found] == [
+        ("created", []),
+        ("created", ["load.reference-unknown"]),
+        ("created", []),
+    ]
+
+
+CONTRACTS = """签约编号,档案编号,团队编码,签约医生编码,机构编码,签约日期,开始日期,结束日期,签约状态,服务包编码
+Q1,R1,T9,D9,O9,2025-01-01,2025-01-02,2026-01-01,1,basic
+Q2,R9,T9,D9,O9,2025-01-01,2025-01-02,2026-01-01,1,basic
+"""
+RESIDENTS = "档案编号,姓名,性别,出生日期\nR1,刘某,1.男,24437\n"
+
+
+@pytest.mark.parametrize(
+    ("over_http", "wanted"),
+    [
+        (
+            False,
+            [
+                (2, "机构编码", "O9", "load.reference-unknown"),
+                (2, "签约医生编码", "D9", "load.reference-unknown"),
+                (2, "团队编码", "T9", "load.reference-unknown"),
+                (3, "档案编号", "R9", "load.owner-missing"),
+            ],
+        ),
+        (
+            True,
+            [
+                (2, "机构编码", "O9", "load.server-refused"),
+                (2, "签约医生编码", "D9", "load.server-refused"),
+                (2, "团队编码", "T9", "load.server-refused"),
+                (3, "档案编号", "R9", "load.owner-missing"),
+            ],
+        ),
+    ],
+)
+def test_what_is_missing_is_told_at_the_cell_that_names_it(lenient_server, tmp_path, over_http, wanted):
+    sink = HttpSink(lenient_server.client) if over_http else StoreSink(lenient_server.parts)
+    reports = []
+    for form, text in (("personal-info", RESIDENTS), ("contract", CONTRACTS)):
+        path = tmp_path / f"{form}.csv"
+        path.write_text(text, encoding="gb18030")
+        run = map_files(load_mappings(), form, "national", [path], now=datetime(2025, 11, 22, tzinfo=UTC))
+        reports.append(lenient_server.loop.run_until_complete(load_files(run, sink)))
+    found = [(i["row"], i["column"], i["value"], i["rule"]) for i in reports[1]["issues"]]
+    assert sorted(set(found)) == sorted(wanted)
+    assert all(i["en"] and i["zh"] for report in reports for i in report["issues"])
+    assert [r["read"] == r["mapped"] + r["rejected"] for r in reports] == [True, True]

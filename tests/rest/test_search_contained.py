@@ -141,3 +141,29 @@ def test_what_is_no_more_contained_is_no_more_found(server):
     server.put(request("fourth", {"display": "赵"}))
     assert found(server, "Practitioner?family=赵&_contained=true") == set()
     server.send("DELETE", "ServiceRequest/fourth")
+
+
+def shelf(id_: str, step: int, size: int) -> dict[str, object]:
+    """A list that contains places, each a part of the one so many steps further on; the last is part of Location/1."""
+    parts = [f"#l{(n + step) % size}" for n in range(size - 1)]
+    inner = [
+        {"resourceType": "Location", "id": f"l{n}", "partOf": {"reference": part}}
+        for n, part in enumerate([*parts, "Location/1"])
+    ]
+    return {"resourceType": "List", "id": id_, "contained": inner, "entry": [{"item": {"reference": "#l0"}}]}
+
+
+def test_contained_resources_that_are_part_of_each_other_are_followed_as_they_are(lenient_server):
+    lenient_server.put({"resourceType": "Location", "id": "1"})
+    lenient_server.put(shelf("near", 1, 5))
+    lenient_server.put(shelf("far", 1, 30))
+    assert found(lenient_server, "List?item:below=Location/1") == {"near"}
+
+
+def test_too_many_ways_through_contained_resources_are_refused(lenient_server):
+    lenient_server.put({"resourceType": "Location", "id": "1"})
+    for step in range(1, 7):
+        lenient_server.put(shelf(f"s{step}", step, 7))
+    answer = lenient_server.get("List?item:below=Location/1")
+    assert (answer.status_code, keys_of(answer)) == (400, ["store.chain-too-wide"])
+    assert found(lenient_server, "List?item:Location._id=l0") == {f"s{step}" for step in range(1, 7)}

@@ -72,6 +72,31 @@ def some_resource(rng: Random, type_: str, id_: str, share: float = 0.4) -> Json
     return {"resourceType": type_, "id": id_, **({"meta": meta} if rng.random() < share else {}), **body}
 
 
+def doubled(value: Any) -> Any:
+    """Returns a copy in which every list has its elements twice."""
+    if isinstance(value, dict):
+        return {key: doubled(one) for key, one in value.items()}
+    return [doubled(one) for _ in range(2) for one in value] if isinstance(value, list) else value
+
+
+def some_doubled(rng: Random, type_: str, id_: str) -> JsonObject:
+    """Returns a random resource with two equal resources of a few types inside, and references to them."""
+    resource = some_resource(rng, type_, id_)
+    if rng.random() < 0.6:
+        inner = [some_resource(rng, rng.choice(SEARCHED_TYPES), f"c{n}") for n in range(rng.choice([1, 2]))]
+        resource["contained"] = [{k: v for k, v in one.items() if k != "meta"} for one in inner]
+        _refer(rng, resource)
+    return doubled(resource)
+
+
+def _refer(rng: Random, value: Any) -> None:
+    """Turns some references into such to what is contained."""
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _refer(rng, one)
+    if isinstance(value, dict) and str(value.get("reference", "")).count("/") == 1 and rng.random() < 0.3:
+        value["reference"] = "#c0"
+
+
 def _coding(rng: Random) -> JsonObject:
     found = {"system": rng.choice(SYSTEMS), "code": rng.choice(CODES), "display": rng.choice(TEXTS)}
     return {key: value for key, value in found.items() if rng.random() < 0.8}
@@ -271,6 +296,23 @@ def _some_has(rng: Random, type_: str, depth: int) -> tuple[str, str]:
         return some_pair(rng, type_, 0)
     name, value = some_pair(rng, source, depth - 1)
     return f"_has:{source}:{rng.choice(codes)}:{name}", value
+
+
+def some_sort(rng: Random, type_: str) -> tuple[str, str]:
+    """Returns a random `_sort`; not every name in it can be sorted by."""
+    names = [_some_sort_name(rng, type_) for _ in range(rng.choice([1, 1, 2]))]
+    return "_sort", ",".join(rng.choice(["", "-"]) + name for name in names)
+
+
+def _some_sort_name(rng: Random, type_: str) -> str:
+    known = offered(DEFINITIONS.resources[type_])
+    ways = [
+        (p.code, t) for p in known.values() for t in sorted({*p.targets} & {*SEARCHED_TYPES}) if p.kind == "reference"
+    ]
+    if not ways or rng.random() < 0.6:
+        return rng.choice(sorted(known))
+    code, target = rng.choice(ways)
+    return f"{code}:{target}.{rng.choice(sorted(offered(DEFINITIONS.resources[target])))}"
 
 
 _OPERATIONS = {

@@ -1,7 +1,8 @@
 """Dates and times of source cells -> FHIR date and dateTime. https://hl7.org/fhir/R4/datatypes.html#dateTime."""
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 
 from fhir_server.mapping.codecs.text import BadText, folded
@@ -14,6 +15,8 @@ _DAY = re.compile(
     r")?"
     r"(?:[T ]?\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?P<f>\.\d{1,9})?)?\s*(?P<z>Z|[+-]\d{2}:?\d{2})?)?"
 )
+_DAY_NUMBER = re.compile(r"([1-6]\d{4})(\.\d+)?")
+_DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - day 1 of a spreadsheet is 1899-12-31, as it holds 1900 for a leap year
 _EPOCH_MS = re.compile(r"-?\d{12,13}")
 
 
@@ -21,8 +24,8 @@ _EPOCH_MS = re.compile(r"-?\d{12,13}")
 def parse_date(text: str, zone: tzinfo) -> str:
     """Returns `YYYY-MM-DD`, or `YYYY-MM` or `YYYY` where the source has no more; a time of day is left out.
 
-    Reads yyyyMMdd, yyyy-M-d, yyyy/M/d, yyyy.M.d, yyyy年M月d日, each with a time, and epoch milliseconds; what carries
-    an offset is the day in `zone`.
+    Reads yyyyMMdd, yyyy-M-d, yyyy/M/d, yyyy.M.d, yyyy年M月d日, each with a time, epoch milliseconds, and the day numbers
+    of spreadsheets from 10000 (1927-05-18) on; what carries an offset is the day in `zone`.
 
     Raises:
         BadText: another shape, or a day that does not exist.
@@ -45,10 +48,18 @@ def parse_datetime(text: str, zone: tzinfo) -> str:
     return aware.isoformat(timespec="milliseconds" if aware.microsecond else "seconds").replace("+00:00", "Z")
 
 
+def is_day_number(text: str) -> bool:
+    """Tells whether a text is a spreadsheet's day number (45234 is 2023-11-04 where days count from 1900)."""
+    return _DAY_NUMBER.fullmatch(folded(text)) is not None
+
+
 def _read(text: str, zone: tzinfo) -> tuple[datetime, int]:
     """The moment and how many characters of its ISO text the source knew: 4, 7, 10, or 19 with a time."""
     if _EPOCH_MS.fullmatch(text):
         return datetime.fromtimestamp(int(text) / 1000, UTC).astimezone(zone), 19
+    if number := _DAY_NUMBER.fullmatch(text):
+        moment = _DAY_ZERO + timedelta(days=int(number[1]), seconds=round(Decimal(number[2] or 0) * 86400))
+        return moment, 19 if number[2] else 10
     match = _DAY.fullmatch(text)
     if match is None:
         raise BadText("mapping.not-date")

@@ -1,11 +1,16 @@
 """Text of source cells: trimmed, or normalised to half width (Unicode NFKC). https://www.unicode.org/reports/tr15/."""
 
+import re
 import unicodedata
 from decimal import Decimal
 from typing import Any
 
 # Byte order marks of joined files and zero-width marks of word processors: nobody sees them, and ids would differ.
 _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
+
+
+_MARKS = frozenset("'’‘=")
+_MARKED = re.compile(r"(?:['’‘]|=\")([0-9][^\"]*)\"?")
 
 
 class BadText(ValueError):
@@ -23,9 +28,13 @@ def folded(text: str) -> str:
 
 
 def raw_text(value: Any) -> str:
-    """Returns a JSON or CSV value as text: numbers as they are written, true and false as words, None as nothing."""
+    """Returns a JSON or CSV value as text: numbers as they are written, true and false as words, None as nothing.
+
+    What marks a number as text for a spreadsheet (`'0123`, `="0123"`) is no part of it.
+    """
     if isinstance(value, str):
-        return value.strip() if value.isascii() else value.translate(_INVISIBLE).strip()
+        text = value.strip() if value.isascii() else value.translate(_INVISIBLE).strip()
+        return _MARKED.sub(r"\1", text) if text[:1] in _MARKS else text
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -8,6 +8,8 @@ from fhir_server.mapping.sources.encodings import find_encoding
 from fhir_server.mapping.sources.json_file import open_json
 from fhir_server.mapping.sources.rows import FileRefused, SourceFile, SourceRow
 
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, .xls
+
 __all__ = ["FileRefused", "SourceFile", "SourceRow", "open_source"]
 
 
@@ -15,11 +17,14 @@ def open_source(path: Path, *, encoding: str = "auto") -> SourceFile:
     """Returns a source file ready to be read; JSON when it starts with a bracket or brace, else CSV.
 
     Raises:
-        FileRefused: missing, empty, in another encoding than declared or in none, or JSON that cannot be read.
+        FileRefused: missing, empty, a workbook, in another encoding than declared or in none, or JSON that cannot be read.
         ValueError: the name of the encoding is unknown.
     """
     if not path.is_file():
         raise FileRefused(issue("mapping.file-missing", file=path.name))
+    with path.open("rb") as file:
+        if file.read(4) in _WORKBOOKS:
+            raise FileRefused(issue("mapping.spreadsheet-file", file=path.name))
     found = find_encoding(path, encoding)
     with path.open(encoding=found.codec) as file:
         start = next((line.lstrip()[:1] for line in file if line.strip()), "")

@@ -97,7 +97,14 @@ def _row(ref: RowRef, cells: list[str], header: tuple[str, ...]) -> SourceRow:
     if not any(cell.strip() for cell in cells):
         return SourceRow(ref.file, ref.row, ref.line, (), ())
     problem = None if len(cells) == len(header) else _shifted(ref, len(cells), len(header))
+    if problem is None and _is_header(cells, header):
+        problem = at_row("mapping.header-again", ref)
     return SourceRow(ref.file, ref.row, ref.line, header, tuple(cells), problem)
+
+
+def _is_header(cells: list[str], header: tuple[str, ...]) -> bool:
+    """Whether a row repeats the header, as printed pages and joined files do; the first cell of nearly every row says no."""
+    return raw_text(cells[0]) == header[0] and _distinct(tuple(cells)) == header
 
 
 def _shifted(ref: RowRef, found: int, expected: int) -> Issue:

@@ -71,7 +71,8 @@ def _detect(path: Path) -> str | _Failure:
     failed = _first_failure(path, "utf-8")
     if failed is None:
         return UTF8
-    return GB18030 if _first_failure(path, "gb18030") is None else failed
+    other = _first_failure(path, "gb18030")
+    return GB18030 if other is None else max(failed, other, key=lambda failure: failure.offset)
 
 
 def _failure(path: Path, codec: str) -> _Failure:

@@ -12,8 +12,9 @@ from typing import NamedTuple, cast
 
 import apsw
 
+from fhir_server.errors import TooCostly
 from fhir_server.fhir.shapes import ResourceType
-from fhir_server.search.contained import MARK, inside, mark_value, marked_number, pointed_at
+from fhir_server.search.contained import MARK, inside, mark_value, marked_number, pointed_at, pointer
 from fhir_server.search.query import AllOf, AnyOf, Clause, Contains, IdIs, KeyIs, Not, Query, ReferredBy, RefersTo
 from fhir_server.store.sqlite.clauses import Found, Place, conditions
 from fhir_server.store.sqlite.fragments import Sql, all_of
@@ -25,6 +26,9 @@ from fhir_server.store.sqlite.read import find_code
 FEW = 200
 """So many resources on the other side are looked up by their keys."""
 
+MOST_WAYS = 2000
+"""Chains may lead through so many contained resources: all of those of the fullest container, or a few that refer to each other."""
+
 SAMPLE = 64
 """So many of more are looked at to see whether they refer to many or to the same few."""
 
@@ -32,10 +36,11 @@ _NOBODY: Clause = AnyOf(())
 
 
 class _World(NamedTuple):
-    """Where chains lead: the tables, as they are or as they were."""
+    """Where chains lead: the tables, as they are or as they were. `ways` gives one for each way into a container."""
 
     connection: apsw.Connection
     then: Then | None
+    ways: Iterator[int]
 
 
 class _Other(NamedTuple):
@@ -47,8 +52,15 @@ class _Other(NamedTuple):
 
 
 def followed(connection: apsw.Connection, query: Query, code: int, then: Then | None = None) -> Query:
-    """Returns the query with every chain and `_has` replaced by what it comes to in this snapshot, or came to then."""
-    world = _World(connection, then)
+    """Returns the query with every chain and `_has` replaced by what it comes to in this snapshot, or came to then.
+
+    Raises:
+        TooCostly: chains lead along more than `MOST_WAYS` ways through contained resources.
+    """
+    return _query_followed(_World(connection, then, iter(range(MOST_WAYS))), query, code)
+
+
+def _query_followed(world: _World, query: Query, code: int) -> Query:
     where = tuple(_followed(world, clause, query.type, code) for clause in query.where)
     return query if where == query.where else replace(query, where=where)
 
@@ -71,8 +83,8 @@ def _followed(world: _World, clause: Clause, type_: ResourceType, code: int) -> 
 
 def _or_contained(world: _World, outside: Clause, test: RefersTo, type_: ResourceType, code: int) -> Clause:
     """Adds to what a chain comes to that it leads to something which the resource itself contains."""
-    numbers = range(_most_contained(world, test.type, type_, code))
-    inner = tuple(_followed(world, pointed_at(test, number), type_, code) for number in numbers)
+    numbers = _pointed_numbers(world, test, type_, code)
+    inner = tuple(_followed(world, _counted(world, pointed_at(test, number)), type_, code) for number in numbers)
     return AnyOf((outside, *inner)) if inner else outside
 
 
@@ -83,7 +95,37 @@ def _contains(world: _World, test: Contains, type_: ResourceType, code: int) -> 
         for number in numbers
         if test.number in (None, number)
     )
-    return AnyOf(tuple(_followed(world, one, type_, code) for one in inner))
+    return AnyOf(tuple(_followed(world, _counted(world, one), type_, code) for one in inner))
+
+
+def _counted(world: _World, clause: Clause) -> Clause:
+    """Returns the clause, one more way that a chain takes.
+
+    Raises:
+        TooCostly: there are too many.
+    """
+    if next(world.ways, None) is None:
+        raise TooCostly.of("store.chain-too-wide", limit=MOST_WAYS)
+    return clause
+
+
+def _pointed_numbers(world: _World, test: RefersTo, type_: ResourceType, code: int) -> list[int]:
+    """Returns the numbers of the contained resources that any resource refers to by the chain, or referred to then."""
+    start = f"{test.param}={pointer(test.type, 0)[:-1]}"
+    low, high = prefix_bounds(start)
+    found = {key for (key,) in world.connection.execute(_LEAPS, (code, low, high, code, high))}
+    if world.then is not None:
+        earlier = earlier_versions(world.connection, type_, code, world.then)
+        found |= {key for one in earlier for key in one.of.entries.keys if key.startswith(start)}
+    return sorted(int(key.removeprefix(start)) for key in found)
+
+
+_LEAPS = (
+    "WITH RECURSIVE key AS (SELECT min(k) AS k FROM tok WHERE t = ? AND k >= ? AND k < ?"
+    " UNION ALL SELECT (SELECT min(n.k) FROM tok n WHERE n.t = ? AND n.k > key.k AND n.k < ?) FROM key"
+    " WHERE key.k IS NOT NULL) SELECT k FROM key WHERE k IS NOT NULL"
+)
+"""The keys of a stretch of the index, each once, however many resources have it."""
 
 
 def _most_contained(world: _World, inner: ResourceType, type_: ResourceType, code: int) -> int:
@@ -163,7 +205,7 @@ def _other_side(world: _World, type_: ResourceType, where: Sequence[Clause]) -> 
     code = find_code(world.connection, type_)
     if code is None:
         return None
-    query = followed(world.connection, Query(type_, tuple(where)), code, world.then)
+    query = _query_followed(world, Query(type_, tuple(where)), code)
     return _Other(query, code, everything_of(world.connection, query, code))
 
 

@@ -110,7 +110,7 @@ def _opened(setup: _Setup, limit_s: float, *, at_end: Callable[[], None]) -> Sql
     with translated(), ExitStack() as undo:
         connection = _connect(setup)
         undo.callback(connection.close)
-        lock = WriteLock(f"{setup.path}-lock")
+        lock = WriteLock(f"{Path(setup.path).resolve()}-lock")  # behind a link is the same store, with the same lock
         undo.callback(lock.close)
         with lock.held():
             _prepare_writer(connection, setup)

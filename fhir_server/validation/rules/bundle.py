@@ -6,6 +6,7 @@ from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.report import Findings, at, found, joined, shown
+from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.site import Scope
 
 _PAGING = frozenset({"first", "previous", "next", "last"})
@@ -88,14 +89,14 @@ def _parameters(resource: JsonObject) -> Contents:
 
 def check_bundle(value: Any, _: Scope) -> Findings | None:
     """Tells whether the links are what the type of the Bundle allows."""
-    return _link_faults(value["link"], value.get("type")) if "link" in value else None
+    return _link_faults(value["link"], text_of(value, "type")) if "link" in value else None
 
 
-def _link_faults(links: Any, type_: Any) -> Findings | None:
+def _link_faults(links: Any, type_: str) -> Findings | None:
     result: Findings | None = None
     seen: set[str] = set()
     for index, link in enumerate(links if isinstance(links, list) else ()):
-        relation = link.get("relation") if isinstance(link, dict) else None
+        relation = text_of(link, "relation") if isinstance(link, dict) else ""
         if relation == "self" or relation in _PAGING:
             if type_ not in _PAGED and relation in _PAGING:
                 fault = at(found("validation.bundle-link-paging", relation=relation, type=shown(type_)), "relation")

@@ -6,7 +6,7 @@ from typing import Any
 from fhir_server.fhir.references import ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.report import Findings, at, found, joined, shown
-from fhir_server.validation.rules.objects import objects
+from fhir_server.validation.rules.objects import objects, text_of
 from fhir_server.validation.site import Build, Check, Scope
 
 ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
@@ -20,7 +20,7 @@ def build_full_urls(build: Build) -> Check:
     types = build.definitions.model.resources
 
     def check(value: Any, scope: Scope) -> Findings | None:
-        is_needed = scope.policy.strict and value.get("type") not in _WITHOUT_URLS
+        is_needed = scope.policy.strict and text_of(value, "type") not in _WITHOUT_URLS
         result: Findings | None = None
         for index, entry in objects(value, "entry"):
             url, resource = entry.get("fullUrl"), entry.get("resource")

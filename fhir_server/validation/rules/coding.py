@@ -124,7 +124,8 @@ def _judged(known: Known, code: str, display: str | None, scope: Scope) -> Findi
     if display is None or known.accepts(code, display):
         return None
     params = {"display": shown(display), "code": code, "system": known.url, "expected": ", ".join(known.names(code))}
-    return at([Finding("validation.display-wrong", params, by_policy(scope.policy))], "display")
+    severity = by_policy(scope.policy) if known.has_all_names else Severity.WARNING
+    return at([Finding("validation.display-wrong", params, severity)], "display")
 
 
 def _remember(known: set[Any], one: Any) -> None:

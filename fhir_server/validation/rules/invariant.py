@@ -9,11 +9,11 @@ from typing import Any
 
 from fhir_server.definitions.registry import Constraint
 from fhir_server.errors import Severity
-from fhir_server.fhirpath import EvaluationError, Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
+from fhir_server.fhirpath import Expression, FhirPathError, compile  # noqa: A004 -- the room's own name
 from fhir_server.validation.report import Finding, Findings
 from fhir_server.validation.rules.doors import Test, build_test, looks_outside
 from fhir_server.validation.site import Build, Check, Scope, Site
-from fhir_server.validation.sure import Source, described, unsure
+from fhir_server.validation.sure import DOUBTFUL, Source, described, unsure
 
 BY_HAND = frozenset({"ele-1", "ext-1", "dom-3", "ref-1", "txt-1", "txt-2"})
 """Checked by structure, extension, contained, reference and narrative: nearly every element has one of them."""
@@ -68,7 +68,7 @@ def _outward(test: Test, fail: Any) -> Check:
     def check(value: Any, scope: Scope) -> Findings | None:
         try:
             holds = test(value, scope)
-        except (EvaluationError, RecursionError):
+        except DOUBTFUL:
             holds = False
         return None if holds else fail()
 
@@ -81,7 +81,7 @@ def _running(expression: Expression, fail: Any) -> Check:
     def check(value: Any, scope: Scope) -> Findings | None:
         try:
             holds = test(value, scope.resource, scope.root)
-        except (EvaluationError, RecursionError):
+        except DOUBTFUL:
             holds = False
         return None if holds else fail()
 

@@ -41,6 +41,11 @@ class Known:
         """Whether an unknown code may be a newer one."""
         return self.url.startswith(GROWING)
 
+    @property
+    def has_all_names(self) -> bool:
+        """Whether the names at hand are all there are: of a system that is here in part, other names may be right too."""
+        return self.system is not None and self.system.is_complete
+
     def code_fault(self, code: str) -> str | None:
         """Returns the key of what is wrong with a code, or None: it exists, or nobody can tell here."""
         if self.is_code is not None and not self.is_code(code):

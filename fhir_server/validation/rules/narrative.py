@@ -101,6 +101,8 @@ NARRATIVE_MAX = 4 * 1024 * 1024
 """Longest narrative, in characters; a bound of ours, R4 has none."""
 
 _DECLARATION = re.compile(r"<!(?!--|\[CDATA\[)|<\?")
+_ENTITY = re.compile(r"&[A-Za-z][A-Za-z0-9]{0,30};")
+_OF_XML = frozenset({"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"})
 _SAFE_LINK = re.compile(r"(?:https?:|mailto:|tel:|urn:|cid:|#|\.{0,2}/|data:image/|[^:]*\Z)", re.IGNORECASE)
 _ACTIVE_STYLE = re.compile(r"url\s*\(|expression\s*\(|@import|javascript:|behavior\s*:", re.IGNORECASE)
 
@@ -128,10 +130,19 @@ def _fault(text: str) -> tuple[Any, ...] | None:
     try:
         root = fromstring(text)  # noqa: S314 -- no DOCTYPE, so no entities
     except (ParseError, ValueError) as error:
+        entity = _unknown_entity(text) if "undefined entity" in str(error) else None
+        if entity is not None:
+            return ("validation.narrative-entity", ("found", entity))
         return ("validation.narrative-xml", ("reason", str(error)))
     if root.tag != XHTML + "div":
         return ("validation.narrative-root", ("found", root.tag))
     return next(_faults(root), None)
+
+
+def _unknown_entity(text: str) -> str | None:
+    """Returns the first entity that XML does not know; FHIR has none of HTML's, `&#160;` stands for a no-break space."""
+    entities = (match[0] for match in _ENTITY.finditer(text) if match[0] not in _OF_XML)
+    return next(entities, None)
 
 
 def _faults(root: Element) -> Iterator[tuple[Any, ...]]:

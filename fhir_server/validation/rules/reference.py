@@ -9,6 +9,7 @@ from fhir_server.validation.report import Findings, at, found, joined, shown, wa
 from fhir_server.validation.rules.bundle import Contents, bundle_around
 from fhir_server.validation.rules.bundle_urls import ABSOLUTE
 from fhir_server.validation.rules.invariant import failed
+from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.rules.resolution import (
     CORE,
     absolute_in,
@@ -114,7 +115,7 @@ def _ambiguous(text: str, url: str, around: Contents) -> Findings | None:
 
 def _other_type(text: str, scope: Scope, resources: frozenset[str]) -> Findings | None:
     target, wanted = in_bundle(text, scope), text.partition("/")[0]
-    actual = target.get("resourceType") if target else wanted
+    actual = text_of(target, "resourceType") if target else wanted
     if actual == wanted or actual not in resources:
         return None
     return found("validation.reference-target", found=actual, expected=wanted)

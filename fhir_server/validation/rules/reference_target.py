@@ -11,6 +11,7 @@ from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.policy import References
 from fhir_server.validation.report import Findings, found, has_error, joined, listing, shown
 from fhir_server.validation.rules.bundle import bundle_around
+from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.rules.resolution import (
     CORE,
     fetched,
@@ -144,9 +145,9 @@ class Judge:
         text, is_strict = reference["reference"], scope.policy.strict
         fault = self.named(reference.get("type"), is_strict=is_strict) if is_strict or not type_in_url(text) else None
         if there.target is not None:
-            actual = there.target.get("resourceType")
+            actual = text_of(there.target, "resourceType")
         else:
-            actual = type_in_url(text) if scope.policy.type_from_url else None
+            actual = type_in_url(text) if scope.policy.type_from_url else ""
         allowed = self.targets.types
         if not allowed or actual in allowed or actual not in self.build.definitions.model.resources:
             return fault

@@ -120,7 +120,9 @@ def _presence_faults(element: JsonObject, codes: Sequence[str], defined: Defined
     is_root, is_profile = "." not in path, text_of(defined.resource, "derivation") == "constraint"
     barred: frozenset[str] = frozenset()
     if defined.is_snapshot:
-        barred = _ON_ROOT if is_root else frozenset() if is_profile else _ON_TYPE
+        # R4's own integer and string have bounds on their value
+        may_bound = is_profile or text_of(defined.resource, "kind") == "primitive-type"
+        barred = _ON_ROOT if is_root else frozenset() if may_bound else _ON_TYPE
     elif is_profile and path != "Extension" and not path.endswith(".extension"):
         barred = frozenset({"meaningWhenMissing"})
     for key in element:

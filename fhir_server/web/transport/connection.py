@@ -21,6 +21,9 @@ from fhir_server.web.transport.watch import Watch
 UNREAD_BYTES = 65_536
 """So much of a body is taken before the application asks for it."""
 
+PARTING_S = 0.05
+"""So long a stopping server listens to an idle connection: a request may be in the socket already. In seconds."""
+
 _IDLE, _HEAD, _BODY = range(3)
 """What the parser is at: between requests, inside a head, inside a body."""
 
@@ -142,8 +145,8 @@ class Connection:
         self._fed = len(data)
         try:
             parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._is_last = True
+        except httptools.HttpParserUpgrade as upgrade:
+            self._pass_over(upgrade, parser, data)
         except httptools.HttpParserError:
             self._refuse("transport.malformed")
         if self._phase == _HEAD and self._headers is headers:
@@ -163,6 +166,13 @@ class Connection:
         self.watch.begin_unread(self)
         self.watch.hold(self._held)
 
+    def take_read(self) -> int:
+        """Returns how many bytes the client has read since writing paused, or since this was asked last."""
+        read = max(0, self._held - self._transport.get_write_buffer_size())
+        self._held -= read
+        self.watch.held -= read
+        return read
+
     def resume_writing(self) -> None:
         """Goes on writing."""
         self.watch.unread.pop(self, None)
@@ -178,9 +188,9 @@ class Connection:
         """Begins a head.
 
         Raises:
-            _Enough: nothing more is wanted; the parser hands it on as one of its own errors.
+            _Enough: nothing more is wanted, or too much waits; the parser hands it on as one of its own errors.
         """
-        if self._is_deaf:
+        if self._is_deaf or (self._queue and len(self._queue) >= self._service.limits.pipelined):
             raise _Enough
         self._url, self._headers, self._head_bytes = b"", [], 0
         self._phase = _HEAD
@@ -213,10 +223,12 @@ class Connection:
         parser, limits = self._parser, self._service.limits
         if self._head_bytes + self._fed > limits.head_bytes:
             self._check_head(len(self._url) + sum(len(name) + len(value) + 4 for name, value in self._headers))
-        if self._is_deaf or parser is None:
+        if self._is_deaf or parser is None or _is_offer(parser):
             return
-        scope = self._scope(parser.get_method().decode(), parser.get_http_version())
-        exchange = Exchange(self, scope, stays=parser.should_keep_alive(), expects=self._expects)
+        version = parser.get_http_version()
+        scope = self._scope(parser.get_method().decode(), version)
+        expects = self._expects and version != "1.0"
+        exchange = Exchange(self, scope, stays=parser.should_keep_alive(), expects=expects)
         self._reading = exchange
         self._take(exchange, self._app)
 
@@ -275,7 +287,9 @@ class Connection:
         """Ends the connection after the answers that are being made."""
         self._is_last = True
         if self._current is None:
-            self._transport.close()
+            self.loop.call_later(PARTING_S, self._part)
+        elif not self._queue:
+            self._current.last()
 
     # Inside
 
@@ -294,6 +308,23 @@ class Connection:
             "root_path": "",
         }
         return parser
+
+    def _part(self) -> None:
+        if self._current is None and not self._transport.is_closing():
+            self._transport.close()
+
+    def _pass_over(
+        self, upgrade: httptools.HttpParserUpgrade, parser: httptools.HttpRequestParser, data: bytes
+    ) -> None:
+        """Reads the head anew without the offer to change the protocol, behind which the parser sees no body any more."""
+        if not _is_offer(parser):
+            self._is_last = True
+            return
+        self._parser = None
+        kept = [(name, value) for name, value in self._headers if name != b"upgrade"]
+        lines = [b"%b %b HTTP/%b" % (parser.get_method(), self._url, parser.get_http_version().encode())]
+        lines += map(b": ".join, kept)
+        self.data_received(b"\r\n".join([*lines, b"", data[upgrade.args[0] :]]))
 
     def _scope(self, method: str, version: str) -> dict[str, Any]:
         url = self._url
@@ -320,8 +351,6 @@ class Connection:
         if self._queue is None:
             self._queue = deque()
         self._queue.append((exchange, app))
-        if len(self._queue) >= self._service.limits.pipelined:
-            self._is_deaf = self._is_last = True
 
     def _run(self, exchange: Exchange, app: AsgiApp) -> None:
         self._current = exchange
@@ -370,6 +399,11 @@ class Connection:
         self._lingered += len(data)
         if self._lingered > self._service.limits.lingering_bytes:
             self._transport.abort()
+
+
+def _is_offer(parser: httptools.HttpRequestParser) -> bool:
+    """Tells whether a request offers another protocol, as Java's client does; CONNECT does not offer, it asks for one."""
+    return bool(parser.should_upgrade()) and parser.get_method() != b"CONNECT"
 
 
 def _address(found: Any) -> tuple[str, int] | None:

@@ -16,8 +16,9 @@ class Limits:
     """Sizes in bytes, times in seconds.
 
     A head is the request line with the headers; `wait_s` is what its last byte may come after the first, or after the
-    answer before. A body may take `body_s`, and a second more for every `body_rate` bytes that have come. `held_bytes` is
-    what all clients together may leave half sent or unread. Times are looked at every `look_s`.
+    answer before. A body may take `body_s`, and a second more for every `body_rate` bytes that have come. An answer must be
+    read at that rate, which is looked at each `unread_s`. `held_bytes` is what all clients together may leave half sent or
+    unread. Times are looked at every `look_s`.
     """
 
     head_bytes: int = 65_536

@@ -5,20 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.server import ServerState
 
 from fhir_server.settings import Settings
 from fhir_server.web.transport.connection import CommonLines, Connection, Service
 from fhir_server.web.transport.exchange import AsgiApp
 from fhir_server.web.transport.limits import Limits, limits_of
+from fhir_server.web.transport.proxy import behind_proxy
 from fhir_server.web.transport.watch import Watch
 
 BACKLOG = 4096
 """Connections that the kernel holds until they are taken."""
-
-TRUSTED_PROXIES = "127.0.0.1"
-"""Whose X-Forwarded headers count."""
 
 
 def run(app: AsgiApp, settings: Settings) -> None:
@@ -40,7 +37,7 @@ def run(app: AsgiApp, settings: Settings) -> None:
 
 def connections(app: AsgiApp, limits: Limits) -> Callable[..., Connection]:
     """Returns what makes a connection for each client that comes, as uvicorn calls it."""
-    proxied: Any = ProxyHeadersMiddleware(app, TRUSTED_PROXIES)  # type: ignore[arg-type]  # as in `run`
+    proxied = behind_proxy(app)
     made: list[Service] = []
 
     def connection(

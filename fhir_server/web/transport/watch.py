@@ -19,6 +19,9 @@ class Waiting(Protocol):
     def abort(self) -> None:
         """Ends the connection at once, without a word."""
 
+    def take_read(self) -> int:
+        """Returns how many bytes its client has read since this was asked last."""
+
 
 class Receiving(Protocol):
     """A request whose body has not come whole."""
@@ -100,7 +103,11 @@ class Watch:
             if now - since > limits.body_s + request.received / limits.body_rate:
                 request.give_up("transport.too-slow")
         for connection in _before(self.unread, now - limits.unread_s):
-            connection.abort()
+            if connection.take_read() < limits.unread_s * limits.body_rate:
+                connection.abort()
+            else:
+                del self.unread[connection]
+                self.unread[connection] = now
         self._next_look = self._loop.call_later(self._limits.look_s, self._look) if self._connections else None
 
 

@@ -322,11 +322,11 @@ def test_yaml_scalars_keep_leading_zeros_and_digits(build):
 def test_findings_of_validation_lead_back_to_the_fields(build):
     mapper = build(one("v: {$quantity: weight}, value: [{a: =note}, {b: {$each: lines, do: {c: =.name}}}]"))
     made = Made("a", 0)
-    assert places_of(mapper.plan, made, "Basic.value[1].b.c") == ("lines.name",)
-    assert places_of(mapper.plan, made, "Basic.value[0].a") == ("note",)
-    assert places_of(mapper.plan, made, "Basic.v.value") == ("weight",)
-    assert places_of(mapper.plan, made, "Basic.nothing") == ("lines", "lines.name", "note", "weight")
-    assert places_of(mapper.plan, made, "Basic") == ("lines", "lines.name", "note", "weight")
+    assert places_of(mapper.plan, made, "Basic.value[1].b.c", resource={}) == ("lines.name",)
+    assert places_of(mapper.plan, made, "Basic.value[0].a", resource={}) == ("note",)
+    assert places_of(mapper.plan, made, "Basic.v.value", resource={}) == ("weight",)
+    assert places_of(mapper.plan, made, "Basic.nothing", resource={}) == ("lines", "lines.name", "note", "weight")
+    assert places_of(mapper.plan, made, "Basic", resource={}) == ("lines", "lines.name", "note", "weight")
 
 
 def test_writing_a_dialect_gives_rows_that_are_read_back(build):

@@ -121,3 +121,20 @@ def test_a_read_sees_what_another_store_on_the_same_file_has_written(tmp_path):
         return [one.version for one in first], second.version, (third.version, third.body)
 
     assert asyncio.run(run()) == ([1, 1], 2, (3, None))
+
+
+def test_a_store_behind_a_link_is_the_same_store(tmp_path):
+    async def story() -> tuple[int, int]:
+        (tmp_path / "link.db").symlink_to(tmp_path / "store.db")
+        one, other = open_store(str(tmp_path / "store.db")), open_store(str(tmp_path / "link.db"))
+        await one.commit([put(A)], NOW)
+        first = await one.read(A)
+        await other.commit([put(A, expect=1)], NOW)
+        second = await one.read(A)
+        await one.close()
+        await other.close()
+        assert first is not None
+        assert second is not None
+        return first.version, second.version
+
+    assert asyncio.run(story()) == (1, 2)

@@ -59,6 +59,9 @@ def test_a_tag_has_a_name(tag, language, name):
         ("zh-CN", ("zh-CN",)),
         ("en;q=0.5, zh;q=0.9, *;q=0.1", ("zh", "en")),
         ("en;q=x,zh", ("en", "zh")),
+        ("en; q=0.5, zh", ("zh", "en")),
+        ("en ;Q=0.5, zh", ("zh", "en")),
+        ("zh;q=0, en;q=0.1", ("en",)),
     ],
 )
 def test_preferences_go_by_weight_then_order(header, order):

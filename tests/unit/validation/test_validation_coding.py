@@ -120,3 +120,20 @@ def test_a_fragment_leaves_other_codes_possible(validator_of):
     validator = validator_of({**system, "content": "fragment", "concept": [{"code": "a"}]})
     issues = validator.check(observed(system=system["url"], code="b"), policy=STRICT)
     assert [(str(i.severity), i.key) for i in issues] == [("warning", "validation.code-fragment")]
+
+
+@pytest.mark.parametrize(
+    ("content", "severity"), [("complete", "error"), ("fragment", "warning"), ("example", "warning")]
+)
+def test_of_a_system_that_is_here_in_part_other_displays_may_be_right_too(validator_of, content, severity):
+    system = {
+        "resourceType": "CodeSystem",
+        "id": "part",
+        "url": "http://jtys.test/part",
+        "status": "active",
+        "content": content,
+        "concept": [{"code": "a", "display": "A"}],
+    }
+    validator = validator_of(system)
+    found = validator.check(observed(system="http://jtys.test/part", code="a", display="B"), policy=STRICT)
+    assert [(str(i.severity), i.key) for i in found] == [(severity, "validation.display-wrong")]

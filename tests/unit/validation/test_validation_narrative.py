@@ -42,7 +42,9 @@ def test_a_plain_narrative_is_fine(inner):
         ("  \n ", "empty"),
         ("<p/>", "empty"),
         ("<p>x", "xml"),
-        ("&nbsp;", "xml"),
+        ("&nbsp;", "entity"),
+        ("&amp;&#160;&lt;&copy;", "entity"),
+        ("a & b", "xml"),
         ("<?php x ?>y", "declaration"),
     ],
 )

@@ -220,3 +220,14 @@ def test_an_element_of_a_snapshot_has_a_type(check):
     bare = {"path": "Patient.name", "min": 0, "max": "*"}
     found = errors(check, structure(bare, view="snapshot"))
     assert ("element-typeless", "snapshot.element[1]") in found
+
+
+@pytest.mark.parametrize(("kind", "barred"), [("primitive-type", False), ("complex-type", True)])
+def test_the_definition_of_a_primitive_type_alone_has_bounds_on_its_value(check, kind, barred):
+    integer = {"code": "http://hl7.org/fhirpath/System.Integer"}
+    value = {"path": "integer.value", "min": 0, "max": "1", "type": [integer], "maxValueInteger": 9}
+    resource = structure(
+        {"path": "integer", "min": 0, "max": "*"}, value, view="snapshot", kind=kind, type="integer", baseDefinition=R4 + "Element", derivation="specialization"
+    )  # fmt: skip
+    found = {(k, p) for k, p in errors(check, resource) if k == "element-barred"}
+    assert found == ({("element-barred", "snapshot.element[1]")} if barred else set())

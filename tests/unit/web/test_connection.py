@@ -62,6 +62,11 @@ async def scheme(scope, receive, send):
     await answer(send, scope["scheme"].encode())
 
 
+async def address(scope, receive, send):
+    host = b",".join(value for name, value in scope["headers"] if name == b"host")
+    await answer(send, scope["scheme"].encode() + b"://" + host + scope["root_path"].encode())
+
+
 async def query(scope, receive, send):
     await answer(send, scope["query_string"])
 
@@ -71,7 +76,7 @@ async def echo(scope, receive, send):
     await answer(send, scope["path"].encode() + b":" + await body_of(receive))
 
 
-PLACES = {f"/{f.__name__}": f for f in (fails, slow, early, parts, short, broken_header, large, scheme, query)}
+PLACES = {f"/{f.__name__}": f for f in (fails, slow, early, parts, short, broken_header, large, scheme, address, query)}
 
 
 async def application(scope, receive, send):
@@ -335,6 +340,25 @@ def test_a_proxy_on_this_machine_says_how_it_was_reached():
     assert first(GET % b"scheme") == (200, b"http")
 
 
+FORWARDED = {
+    "host": (b"X-Forwarded-Host: fhir.example:8443", b"http://fhir.example:8443"),
+    "the first of many": (b"X-Forwarded-Host: fhir.example, inner", b"http://fhir.example"),
+    "prefix": (b"X-Forwarded-Prefix: /gate/way/", b"http://x/gate/way"),
+    "all": (
+        b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: fhir.example\r\nX-Forwarded-Prefix: /a\r\nX-Forwarded-For: 192.0.2.1",
+        b"https://fhir.example/a",
+    ),
+    "no host": (b'X-Forwarded-Host: "><a', b"http://x"),
+    "no path": (b"X-Forwarded-Prefix: //other.example", b"http://x"),
+    "the root": (b"X-Forwarded-Prefix: /", b"http://x"),
+}
+
+
+@pytest.mark.parametrize(("headers", "expected"), FORWARDED.values(), ids=FORWARDED)
+def test_a_proxy_on_this_machine_says_where_it_stands(headers, expected):
+    assert first(b"GET /address HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n") == (200, expected)
+
+
 @pytest.mark.parametrize("path", [b"fails", b"broken_header"])
 def test_an_application_that_fails_is_500(path, caplog):
     answered = said(GET % path)
@@ -493,3 +517,93 @@ def test_a_stopping_server_finishes_its_answers_and_closes_idle_connections():
 
     busy, idle = on_wire(talk, replace(LIMITS, wait_s=5))
     assert (busy.endswith(b"/slow:"), idle) == (True, b"")
+
+
+def test_a_slow_client_that_goes_on_reading_gets_all_of_a_large_answer():
+    async def talk(wire: Wire) -> int:
+        wire.writer.transport.pause_reading()
+        await wire.say(GET % b"large")
+        size = 0
+        for _ in range(25):
+            wire.writer.transport.resume_reading()
+            size += len(await wire.reader.read(2**20))
+            wire.writer.transport.pause_reading()
+            await asyncio.sleep(0.05)
+        wire.writer.transport.resume_reading()
+        return size + len(await wire.rest())
+
+    assert on_wire(talk, replace(LIMITS, body_rate=100_000)) > 20_000_000
+
+
+UPGRADE = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+
+
+def test_a_body_after_the_offer_of_another_protocol_is_taken_and_the_connection_stays():
+    async def talk(wire: Wire) -> list[tuple[int, bytes]]:
+        await wire.say(b"POST /a HTTP/1.1\r\n" + UPGRADE + b"Content-Length: 3\r\n\r\nxyz" + GET % b"b")
+        heard = [await wire.hear(), await wire.hear()]
+        await wire.say(b"PUT /c HTTP/1.1\r\n" + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n")
+        await wire.say(b"2\r\nde\r\n0\r\n\r\n")
+        return [*heard, await wire.hear()]
+
+    assert on_wire(talk) == [(200, b"/a:xyz"), (200, b"/b:"), (200, b"/c:de")]
+
+
+def test_an_offer_of_another_protocol_in_single_bytes_is_the_same_request():
+    async def talk(wire: Wire) -> tuple[int, bytes]:
+        for byte in b"POST /a HTTP/1.1\r\n" + UPGRADE + b"Content-Length: 3\r\n\r\nxyz":
+            await wire.say(bytes([byte]))
+            await asyncio.sleep(0.0005)
+        return await wire.hear()
+
+    assert on_wire(talk, replace(LIMITS, wait_s=5.0)) == (200, b"/a:xyz")
+
+
+def test_nobody_gets_a_tunnel():
+    assert status_of(said(b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n")) == 400
+
+
+def test_http_1_0_knows_no_100_continue():
+    async def talk(wire: Wire) -> tuple[int, bytes]:
+        await wire.say(b"POST /a HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+        await asyncio.sleep(0.02)
+        await wire.say(b"xyz")
+        return await wire.hear()
+
+    assert on_wire(talk) == (200, b"/a:xyz")
+
+
+def test_the_body_of_the_last_pipelined_request_that_is_allowed_may_come_later():
+    async def talk(wire: Wire) -> list[tuple[int, bytes]]:
+        await wire.say(GET % b"slow" + GET % b"n" * (LIMITS.pipelined - 1) + POST % (b"p", 3))
+        await asyncio.sleep(0.02)
+        await wire.say(b"xyz")
+        heard = [await wire.hear() for _ in range(1 + LIMITS.pipelined)]
+        await wire.say(GET % b"b")
+        return [heard[-1], await wire.hear()]
+
+    assert on_wire(talk) == [(200, b"/p:xyz"), (200, b"/b:")]
+
+
+def test_the_last_answer_of_a_stopping_server_says_so():
+    async def talk(wire: Wire) -> bytes:
+        await wire.say(GET % b"slow")
+        await asyncio.sleep(0.01)
+        for connection in list(wire.server.state.connections):
+            connection.shutdown()
+        return await wire.rest()
+
+    assert b"connection: close\r\n" in on_wire(talk)
+
+
+def test_a_request_that_was_sent_before_the_server_stopped_is_answered():
+    async def talk(wire: Wire) -> bytes:
+        await wire.say(GET % b"a")
+        await wire.hear()
+        await wire.say(GET % b"b")
+        for connection in list(wire.server.state.connections):
+            connection.shutdown()
+        return await wire.rest()
+
+    answered = on_wire(talk, replace(LIMITS, wait_s=5))
+    assert (status_of(answered), answered.endswith(b"connection: close\r\n\r\n/b:")) == (200, True)
