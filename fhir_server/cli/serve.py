@@ -84,5 +84,6 @@ def _run(settings: Settings) -> None:
     gc.enable()
     sys.setswitchinterval(SWITCH_S)
     print_notes(parts.definitions.findings)
-    typer.echo(f"FHIR R4 at http://{settings.host}:{settings.port}/fhir  (store {settings.store}; Ctrl-C stops)")
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    typer.echo(f"FHIR R4 at http://{shown}:{settings.port}/fhir  (store {settings.store}; Ctrl-C stops)")
     run(web_application(parts), settings)
