@@ -1,7 +1,7 @@
 """References between resources and the links of a transaction, https://hl7.org/fhir/R4/references.html."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import is_
@@ -103,6 +103,17 @@ def rewrite_links(resource: JsonObject, links: Mapping[str, str], model: TypeMod
     """
     rewritten: JsonObject = _Rewriter(links, model).of_object(resource, str(resource.get("resourceType", "")))
     return rewritten
+
+
+def replace_references(value: Any, replace: Callable[[str], dict[str, str]]) -> Any:
+    """Returns a copy of a JSON value in which every object with a `reference` also has what `replace` gives for its text."""
+    if isinstance(value, list):
+        return [replace_references(item, replace) for item in value]
+    if not isinstance(value, dict):
+        return value
+    copy = {key: replace_references(child, replace) for key, child in value.items()}
+    text = copy.get("reference")
+    return copy | replace(text) if isinstance(text, str) else copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fhir_server.errors import BadStructure, BadValue, InvalidRequest, MissingElement, has_errors
 from fhir_server.fhir.json_codec import decode
-from fhir_server.fhir.references import ReferenceKind, parse_reference
+from fhir_server.fhir.references import ReferenceKind, parse_reference, replace_references
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.messages import FhirRequest
 
@@ -62,15 +62,12 @@ def relative_resource_of(request: FhirRequest, type_: str) -> JsonObject:
 
 def made_relative(value: Any, base: str) -> Any:
     """Returns a copy in which every `reference` below `base` is relative to it."""
-    if isinstance(value, list):
-        return [made_relative(item, base) for item in value]
-    if not isinstance(value, dict):
-        return value
-    copy = {key: made_relative(child, base) for key, child in value.items()}
-    text = copy.get("reference")
-    if isinstance(text, str) and parse_reference(text, base).kind is ReferenceKind.LOCAL:
-        copy["reference"] = text.removeprefix(f"{base.rstrip('/')}/")
-    return copy
+
+    def relative(text: str) -> dict[str, str]:
+        is_own = parse_reference(text, base).kind is ReferenceKind.LOCAL
+        return {"reference": text.removeprefix(f"{base.rstrip('/')}/")} if is_own else {}
+
+    return replace_references(value, relative)
 
 
 def check_id(id_: str) -> None:

@@ -3,6 +3,7 @@
 https://hl7.org/fhir/R4/http.html#trules
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from fhir_server.fhir.references import ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject
 
 _UNIVERSAL = ("urn:uuid:", "urn:oid:")
+_REFERENCE = re.compile(rb'"reference":"([^"\\]+)"')
+"""A reference in canonical JSON; in any other text a quote has a backslash before it."""
 
 
 def references_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -38,6 +41,11 @@ def texts_in(resource: JsonObject) -> list[str]:
             inner = value.values()
         waiting += [child for child in inner if type(child) is dict or type(child) is list]
     return texts
+
+
+def texts_in_json(body: bytes) -> frozenset[str]:
+    """Returns the same of a resource's canonical JSON, each text once."""
+    return frozenset(map(bytes.decode, _REFERENCE.findall(body)))
 
 
 def base_of(url: str) -> str:

@@ -4,18 +4,16 @@ https://hl7.org/fhir/R4/http.html#integrity. A reference counts when its text na
 below its own base URL. Contained, `urn:`, logical (without a text) and foreign ones are free.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from fhir_server.definitions.registry import Definitions
 from fhir_server.errors import Conflict, Issue, issue
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.references import ParsedReference, ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
-from fhir_server.interactions.bundle_references import references_in
+from fhir_server.interactions.bundle_references import references_in, texts_in, texts_in_json
 from fhir_server.interactions.context import Parts
 from fhir_server.search.aliases import find_alias
 from fhir_server.search.offered import references
@@ -26,8 +24,6 @@ from fhir_server.store.contract import Key, Put, Snapshot, StillReferred, Stored
 REF = "_ref"
 """Parameter of the index keys for references that no search parameter files: `_ref=Type/id`."""
 
-_REFERENCE = re.compile(rb'"reference":"([^"\\]+)"')
-"""A reference in canonical JSON; in any other text a quote has a backslash before it."""
 
 WITNESSES = frozenset({"AuditEvent", "Bundle", "Provenance"})
 """They tell what happened to others, or how others were, and must outlive them: nothing is kept for their sake."""
@@ -39,7 +35,7 @@ def needs_of(parts: Parts, resource: JsonObject, base: str) -> frozenset[Key]:
     """Returns the resources that must be there for this one to be stored; none where integrity is not asked for."""
     if not parts.policy.referential_integrity or resource["resourceType"] in FREE:
         return frozenset()
-    return frozenset(key for text in _texts(resource) if (key := _needed(resource, text, base)) is not None)
+    return frozenset(key for text in texts_in(resource) if (key := _needed(resource, text, base)) is not None)
 
 
 def _needed(resource: JsonObject, text: str, base: str) -> Key | None:
@@ -55,21 +51,6 @@ def _key(reference: ParsedReference) -> Key:
     return Key(ResourceType(reference.type), ResourceId(reference.id))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yields the text of every reference inside a resource."""
-    if type(value) is dict:
-        text = value.get("reference")
-        if type(text) is str:
-            yield text
-        for child in value.values():
-            if type(child) is dict or type(child) is list:
-                yield from _texts(child)
-    else:
-        for item in value:
-            if type(item) is dict:
-                yield from _texts(item)
-
-
 def with_references(parts: Parts, type_: ResourceType, body: bytes, index: IndexEntries, *, base: str) -> IndexEntries:
     """Returns the index entries with a key for every local reference in the JSON that no reference parameter has filed.
 
@@ -77,12 +58,12 @@ def with_references(parts: Parts, type_: ResourceType, body: bytes, index: Index
     """
     if type_ in WITNESSES:
         return index
-    texts = set(_REFERENCE.findall(body))
+    texts = texts_in_json(body)
     if not texts:
         return index
     codes = _codes(parts.definitions, type_)
     filed = "\n" + "\n".join(index.keys) + "\n"
-    unfiled = [text for found in texts if not _is_filed(text := found.decode(), filed, codes)]
+    unfiled = [text for text in texts if not _is_filed(text, filed, codes)]
     if not unfiled:
         return index
     local = [one for text in unfiled if (one := parse_reference(text, base)).kind is ReferenceKind.LOCAL]

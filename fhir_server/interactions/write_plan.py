@@ -3,7 +3,6 @@
 A write is data (`Put`, `Delete`); nothing here touches the store but through `commit`.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from fhir_server.errors import Conflict, Issue, ResourceInvalid, has_errors
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject, VersionId
+from fhir_server.interactions.bundle_references import texts_in_json
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.integrity import with_references
 from fhir_server.interactions.messages import FhirRequest
@@ -20,9 +20,6 @@ from fhir_server.interactions.preconditions import check_if_match
 from fhir_server.search.query import Query
 from fhir_server.search.rows import IndexEntries
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion
-
-_REFERENCE = re.compile(rb'"reference":"([^"\\]+)"')
-"""A reference in canonical JSON; in any other text a quote has a backslash before it."""
 
 TRIES = 3
 """How often a write is planned anew after a lost race before the client is told to send it again."""
@@ -124,7 +121,7 @@ def first_body(resource: JsonObject, key: Key, now: datetime) -> FirstBody:
 
 
 def _with_references(body: bytes) -> FirstBody:
-    return FirstBody(body, frozenset(map(bytes.decode, _REFERENCE.findall(body))))
+    return FirstBody(body, texts_in_json(body))
 
 
 def _index_of(parts: Parts, draft: Draft, body: bytes, references: frozenset[str], *, now: datetime) -> IndexEntries:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from fhir_server.fhir.references import replace_references
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.search.query import (
     AllOf,
@@ -83,16 +84,14 @@ def entries_with_contained(
 
 def _pointed(value: Any, targets: Mapping[str, tuple[ResourceType, int]]) -> Any:
     """Returns a copy in which references to contained resources are pointers."""
-    if isinstance(value, list):
-        return [_pointed(one, targets) for one in value]
-    if not isinstance(value, dict):
-        return value
-    copied = {key: _pointed(one, targets) for key, one in value.items()}
-    text = copied.get("reference")
-    if isinstance(text, str) and text in targets:
+
+    def pointing(text: str) -> dict[str, str]:
+        if text not in targets:
+            return {}
         type_, number = targets[text]
-        copied |= {"reference": pointer(type_, number), "type": type_}
-    return copied
+        return {"reference": pointer(type_, number), "type": type_}
+
+    return replace_references(value, pointing)
 
 
 def _renamed(entries: IndexEntries, inside: Inside) -> IndexEntries:

@@ -198,7 +198,7 @@ def sure_of(check: Check) -> Sure:
     """Returns the quick form of a check as a function."""
     known: Sure | None = getattr(check, _SURE, None)
     if known is None:
-        known = _compiled(check)
+        known = sure_of_shape(check)
         setattr(check, _SURE, known)
     return known
 
@@ -254,12 +254,8 @@ def _forms_of(check: Check) -> tuple[Find, Sure]:
     return known
 
 
-def sure_of_shape(check: Check, keys: Collection[str]) -> Sure:
-    """Returns the quick form of a check for objects that have just these properties in this order."""
-    return _compiled(check, keys)
-
-
-def _compiled(check: Check, keys: Collection[str] | None = None) -> Sure:
+def sure_of_shape(check: Check, keys: Collection[str] | None = None) -> Sure:
+    """Returns the quick form of a check for objects that have just these properties in this order; None: for any."""
     source = Source()
     try:
         if keys is not None:
