@@ -26,7 +26,7 @@ class Limits:
     wait_s: float = 20.0
     body_s: float = 20.0
     body_rate: int = 1_000
-    unread_s: float = 20.0
+    unread_s: float = 60.0
     held_bytes: int = 64_000_000
     connections: int = 5_000
     pipelined: int = 64
