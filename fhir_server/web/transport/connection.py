@@ -14,6 +14,7 @@ import httptools
 from uvicorn.server import ServerState
 
 from fhir_server.web.transport.exchange import AsgiApp, Exchange
+from fhir_server.web.transport.heads import with_plain_line
 from fhir_server.web.transport.limits import Limits
 from fhir_server.web.transport.refusals import refusal_bytes
 from fhir_server.web.transport.watch import Watch
@@ -142,6 +143,8 @@ class Connection:
             self._ignore(data)
             return
         parser, headers = self._parser or self._begin(), self._headers
+        if (self._phase == _IDLE or (self._phase == _HEAD and not headers)) and not data.isascii():
+            data = with_plain_line(data)
         self._fed = len(data)
         try:
             parser.feed_data(data)

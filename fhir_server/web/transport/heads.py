@@ -1,5 +1,6 @@
-"""The head of a response, https://www.rfc-editor.org/rfc/rfc9112#section-4."""
+"""Heads: the first line of a request, and all of a response's, https://www.rfc-editor.org/rfc/rfc9112#section-3."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from http import HTTPStatus
@@ -9,7 +10,17 @@ CLOSE = b"connection: close\r\n"
 KEEP = b"connection: keep-alive\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 _BODYLESS = frozenset({204, 304})
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _KNOWN = frozenset(int(status) for status in HTTPStatus)
+
+
+def with_plain_line(data: bytes) -> bytes:
+    """Returns the bytes with the first line in ASCII, the others percent-encoded.
+
+    What is typed as `curl '.../Patient?name=王'` comes as it stands, and parsers of HTTP refuse it.
+    """
+    end = data.find(b"\n") + 1 or len(data)
+    return _BEYOND_ASCII.sub(lambda found: b"%%%02X" % found[0][0], data[:end]) + data[end:]
 
 
 class Head(NamedTuple):

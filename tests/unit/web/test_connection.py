@@ -202,6 +202,24 @@ def test_a_connection_serves_one_request_after_the_other():
     assert on_wire(talk) == [(200, b"/a:"), (200, b"/b:xyz"), (200, b"/c:")]
 
 
+async def heard_of(wire: Wire, parts: list[bytes]) -> list[tuple[int, bytes]]:
+    for part in parts:
+        await wire.say(part)
+        await asyncio.sleep(0.005)
+    return [await wire.hear(), await wire.hear()]
+
+
+TYPED = [b"GET /query?name=", "王".encode(), b"*&a=\xff HTTP/1.1\r\n", b"Host: x\r\n\r\n"]
+
+
+@pytest.mark.parametrize("parts", [[b"".join(TYPED)], TYPED, [b"".join(TYPED[:3]) + b"X: \xe7\r\n", TYPED[3]]])
+def test_a_target_that_is_typed_in_chinese_is_taken_as_percent_encoded(parts):
+    async def talk(wire: Wire) -> list[tuple[int, bytes]]:
+        return await heard_of(wire, [*parts, POST % (b"b", 3) + "王".encode()])
+
+    assert on_wire(talk) == [(200, b"name=%E7%8E%8B*&a=%FF"), (200, "/b:王".encode())]
+
+
 def test_a_request_in_single_bytes_is_the_same_request():
     async def talk(wire: Wire) -> tuple[int, bytes]:
         for byte in POST % (b"b", 3) + b"xyz":
