@@ -24,8 +24,19 @@ def refuse_unknown(request: FhirRequest, valid: Sequence[str]) -> None:
         if name not in valid and not preference_of(request).lenient:
             path = "/".join(request.path)
             raise SearchParameterUnknown.of(
-                "rest.parameter-unknown", name, name=name, path=path, valid=", ".join(valid)
+                "rest.parameter-unknown", name, name=name, path=path, valid=", ".join(valid) or "none"
             )
+
+
+def refuse_garbled(pairs: Pairs) -> None:
+    """Accepts texts that were percent-encoded in UTF-8; a terminal in GBK sends others, which would find nothing.
+
+    Raises:
+        SearchValueInvalid: bytes that are no UTF-8, which stand as U+FFFD.
+    """
+    for name, value in pairs:
+        if "\ufffd" in value or "\ufffd" in name:
+            raise SearchValueInvalid.of("rest.parameter-not-utf8", name, name=name, value=value)
 
 
 def count_of(parts: Parts, request: FhirRequest) -> int:
@@ -47,5 +58,5 @@ def count_of(parts: Parts, request: FhirRequest) -> int:
 def self_url(request: FhirRequest, pairs: Pairs) -> str:
     """Returns the absolute URL of a request with these query pairs instead of its own."""
     path = "/".join(quote(p, safe="$") for p in request.path)
-    query = urlencode([*pairs, *request.style], safe=":/|,$")
+    query = urlencode([*pairs, *request.style], safe=":/,$")
     return f"{request.base}/{path}" + (f"?{query}" if query else "")

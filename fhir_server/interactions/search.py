@@ -12,7 +12,7 @@ from fhir_server.fhir.shapes import ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.include import included
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.queries import PAGE
+from fhir_server.interactions.queries import PAGE, refuse_garbled
 from fhir_server.interactions.search_asked import Asked, Wanted, asked_of
 from fhir_server.interactions.search_contained import body_of, strands_of
 from fhir_server.interactions.search_moment import AsOf
@@ -50,11 +50,13 @@ def as_get(request: FhirRequest) -> FhirRequest:
 
     Raises:
         UnsupportedMedia: the body is no `application/x-www-form-urlencoded`.
+        SearchValueInvalid: it is not UTF-8.
     """
     media = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if request.body and media != FORM:
         raise UnsupportedMedia.of("rest.form-needed", "Content-Type", found=media, expected=FORM)
     fields = parse_qsl(request.body.decode("utf-8", errors="replace"), keep_blank_values=True)
+    refuse_garbled(fields)
     return request._replace(query=(*request.query, *fields), path=request.path[:-1])
 
 

@@ -23,6 +23,7 @@ from fhir_server.fhir.shapes import VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.dispatch import dispatch, refusal
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
+from fhir_server.interactions.queries import refuse_garbled
 from fhir_server.web.bodies import HEAVY_BYTES, check_parameters, read_body
 from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_sent, format_wanted, is_graphql
 
@@ -148,6 +149,7 @@ async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRe
         FhirError: the request is too large, or its body is not what it says.
     """
     check_parameters(len(request.query))
+    refuse_garbled(request.query)
     query = tuple(p for p in request.query if p[0] not in _FORMATTING)
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
     body = b"" if request.method in _READING else await read_body(parts.settings, request.headers, receive)

@@ -3,7 +3,9 @@
 import pytest
 
 from fhir_server.fhir.json_codec import decode
-from support.rest import ids_of
+from support.rest import ids_of, keys_of
+
+FORM = "application/x-www-form-urlencoded"
 
 PEOPLE = {
     "wang": [{"text": "王小明"}],
@@ -134,3 +136,12 @@ def test_a_page_of_words_has_a_total_and_a_self_link(filled):
 @pytest.mark.parametrize("query", ["_content=！", "_text=OR", "_content:exact=a", "_text:missing=maybe"])
 def test_what_leaves_no_word_is_400(filled, query):
     assert filled.get(f"Observation?{query}").status_code == 400
+
+
+def test_a_name_in_gbk_is_refused_and_not_searched_for(filled):
+    refusals = [filled.get("Patient?name=%CD%F5"), filled.get("Patient?name=王&%CD%F5=1")]
+    refusals.append(filled.send("POST", "Patient/_search", b"name=%CD%F5", content_type=FORM))
+    refusals.append(filled.send("POST", "Patient/_search", "name=王".encode("gb18030"), content_type=FORM))
+    assert [(answer.status_code, keys_of(answer)) for answer in refusals] == [(400, ["rest.parameter-not-utf8"])] * 4
+    found = filled.send("POST", "Patient/_search", "name=王".encode(), content_type=FORM)
+    assert sorted(ids_of(found)) == ["wang", "wang2"]
