@@ -3,23 +3,22 @@
 A write is data (`Put`, `Delete`); nothing here touches the store but through `commit`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from fhir_server.errors import Conflict, Issue, ResourceInvalid, has_errors
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject, VersionId
 from fhir_server.interactions.bundle_references import texts_in_json
 from fhir_server.interactions.context import Parts
-from fhir_server.interactions.integrity import with_references
-from fhir_server.interactions.messages import FhirRequest
-from fhir_server.interactions.preconditions import check_if_match
+from fhir_server.interactions.integrity import commit, with_references
+from fhir_server.interactions.preconditions import Expected, check_expected
 from fhir_server.search.query import Query
 from fhir_server.search.rows import IndexEntries
-from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion, Write
 
 TRIES = 3
 """How often a write is planned anew after a lost race before the client is told to send it again."""
@@ -36,7 +35,7 @@ class FirstBody(NamedTuple):
 class Draft:
     """A checked resource on its way into the store.
 
-    `if_match` is the text of the client's precondition; `needs` must be there with it; `base` is this server's own URL, and
+    `expected` is the state in which the client has seen it; `needs` must be there with it; `base` is this server's own URL, and
     references below it are local ones; `issues` are what validation found and let pass. `first` is what would be stored of
     it if there were nothing yet, where that is known already.
     """
@@ -44,7 +43,7 @@ class Draft:
     key: Key
     resource: JsonObject
     method: str
-    if_match: str | None = None
+    expected: Expected | None = None
     unless: Query | None = None
     needs: frozenset[Key] = frozenset()
     base: str = ""
@@ -73,11 +72,6 @@ def findings_of(parts: Parts, resource: JsonObject) -> list[Issue]:
     return issues
 
 
-def if_match_of(request: FhirRequest) -> str | None:
-    """Returns the ETags that If-Match lists, or None."""
-    return request.header("if-match")
-
-
 def write_instant(parts: Parts) -> datetime:
     """Returns the instant of a write: UTC, cut to the millisecond that `lastUpdated` shows."""
     now = parts.clock.now().astimezone(UTC)
@@ -100,10 +94,10 @@ def plan_put(parts: Parts, draft: Draft, current: StoredVersion | None, now: dat
     """Turns a draft into the write after `current`, or says that nothing would change.
 
     Raises:
-        PreconditionFailed: If-Match names another version, or there is none.
+        PreconditionFailed: the client has seen another version, or there is none.
     """
     key = draft.key
-    check_if_match(key, draft.if_match, current)
+    check_expected(key, draft.expected, current)
     if current is not None and current.body is not None:
         same = body_with_meta(draft.resource, key, current.version, current.updated_at)
         if same == current.body:
@@ -135,17 +129,41 @@ def _index_of(parts: Parts, draft: Draft, body: bytes, references: frozenset[str
 T = TypeVar("T")
 
 
-async def repeat_on_lost_race(parts: Parts, attempt: Callable[[Snapshot, datetime], Awaitable[T]]) -> T:
-    """Runs `attempt` on a fresh snapshot, again when its commit lost a race, at most `TRIES` times.
+@dataclass(frozen=True, slots=True)
+class Plan(Generic[T]):
+    """What an attempt has decided: the writes of one commit, and how the versions that it made are answered.
+
+    `places` prefixes the paths of some resources where a reference leads nowhere.
+    """
+
+    writes: Sequence[Write]
+    answer: Callable[[tuple[StoredVersion, ...]], T]
+    places: Mapping[Key, str] | None = None
+
+    async def carry_out(self, parts: Parts, now: datetime, base: str) -> T:
+        """Commits the writes, if there are any, and returns the answer; raises as `commit`."""
+        if not self.writes:
+            return self.answer(())
+        return self.answer(await commit(parts, self.writes, now, base=base, places=self.places))
+
+
+async def repeat_on_lost_race(
+    parts: Parts, base: str, attempt: Callable[[Snapshot, datetime], Awaitable[Plan[T]]]
+) -> T:
+    """Plans on a fresh snapshot and commits, again when the commit lost a race, at most `TRIES` times.
+
+    The snapshot is closed before the commit: as long as one is open, the store's log cannot be begun anew.
 
     Raises:
         Conflict: every try lost; nothing was stored.
     """
     lost: Sequence[Key] = ()
     for _ in range(TRIES):
+        now = write_instant(parts)
+        async with parts.store.snapshot() as snapshot:
+            plan = await attempt(snapshot, now)
         try:
-            async with parts.store.snapshot() as snapshot:
-                return await attempt(snapshot, write_instant(parts))
+            return await plan.carry_out(parts, now, base)
         except (LostRace, AlreadyThere) as race:
             lost = (race.key,)
     raise Conflict.of("rest.busy", key=str(lost[0]), tries=TRIES)

@@ -16,6 +16,7 @@ from fhir_server.errors import StoreUnavailable
 from fhir_server.store.sqlite.content import give_function
 from fhir_server.store.sqlite.failures import translated
 from fhir_server.store.sqlite.lock import WriteLock
+from fhir_server.store.sqlite.log import WriteAheadLog
 from fhir_server.store.sqlite.readers import Readers
 from fhir_server.store.sqlite.recent import Recent
 from fhir_server.store.sqlite.schema import prepare
@@ -29,10 +30,10 @@ BUSY_MS = 10_000
 """How long a foreign program's lock is waited for, in milliseconds."""
 
 LOG_LIMIT_BYTES = 64 * 1024 * 1024
-"""The write-ahead log is cut back to this size at a checkpoint."""
+"""The file of the write-ahead log is cut back to this size when it begins anew."""
 
-CHECKPOINT_BYTES = 16 * 1024 * 1024
-BULK_CHECKPOINT_BYTES = 256 * 1024 * 1024
+LOG_BYTES = 16 * 1024 * 1024
+BULK_LOG_BYTES = 256 * 1024 * 1024
 """Size of the write-ahead log at which it is copied into the database."""
 
 MOST_WRITES = 1_000
@@ -116,7 +117,8 @@ def _opened(setup: _Setup, limit_s: float, *, at_end: Callable[[], None]) -> Sql
             _prepare_writer(connection, setup)
         undo.pop_all()
     most_writes, idle_s = (BULK_MOST_WRITES, inf) if setup.bulk else (MOST_WRITES, IDLE_S)
-    writer = Writer(connection, lock, most_writes=most_writes, idle_s=idle_s)
+    log = WriteAheadLog(connection, BULK_LOG_BYTES if setup.bulk else LOG_BYTES, busy_ms=BUSY_MS)
+    writer = Writer(connection, lock, log, most_writes=most_writes, idle_s=idle_s)
     readers = Readers(partial(_connect_reader, setup))
     return SqliteStore(writer, readers, recent=Recent(lock.calm), limit_s=limit_s, at_end=at_end)
 
@@ -127,8 +129,6 @@ def _prepare_writer(connection: apsw.Connection, setup: _Setup) -> None:
     connection.pragma("synchronous", "full" if setup.durable else "off")
     connection.pragma("journal_size_limit", LOG_LIMIT_BYTES)
     connection.pragma("cache_size", -CACHE_KIB)
-    most_bytes = BULK_CHECKPOINT_BYTES if setup.bulk else CHECKPOINT_BYTES
-    connection.wal_autocheckpoint(most_bytes // connection.pragma("page_size"))
 
 
 def _connect_reader(setup: _Setup) -> apsw.Connection:

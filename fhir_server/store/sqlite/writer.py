@@ -30,6 +30,7 @@ from fhir_server.store.sqlite.content import file_content
 from fhir_server.store.sqlite.failures import refusal
 from fhir_server.store.sqlite.ledger import Ledger
 from fhir_server.store.sqlite.lock import WriteLock
+from fhir_server.store.sqlite.log import WriteAheadLog
 from fhir_server.store.sqlite.versions import microseconds
 
 Written: TypeAlias = tuple[StoredVersion, ...]
@@ -62,13 +63,20 @@ class Writer:
     """A connection, the thread that owns it, and the queue before it."""
 
     def __init__(
-        self, connection: apsw.Connection, lock: WriteLock, *, most_writes: int, idle_s: float = IDLE_S
+        self,
+        connection: apsw.Connection,
+        lock: WriteLock,
+        log: WriteAheadLog,
+        *,
+        most_writes: int,
+        idle_s: float = IDLE_S,
     ) -> None:
         """Starts the thread; after `idle_s` without a commit it files words, and never if that is infinite."""
         self._connection = connection
         self._idle_s = idle_s
         self._words_due = idle_s < inf
         self._lock = lock
+        self._log = log
         self._most_writes = most_writes
         self._queue: SimpleQueue[Unit | None] = SimpleQueue()
         self._closed = False
@@ -102,6 +110,7 @@ class Writer:
         try:
             while units := self._next_units():
                 self._commit(units)
+                self._log.tidy()
         finally:
             self.close()
             self._refuse_waiting()
@@ -132,6 +141,7 @@ class Writer:
                 return self._queue.get(timeout=pause_s)
             except Empty:
                 self._words_due, pause_s = self._file_words(), PAUSE_S
+                self._log.tidy()
         return self._queue.get()
 
     def _file_words(self) -> bool:
