@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def _setting(default: Any, sentence: str) -> Any:
@@ -19,6 +20,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "referential_integrity": ("on", "off"),
     "conditional_delete": ("single", "multiple"),
     "cascade_delete": ("on", "off"),
+    "log_level": ("debug", "info", "warning", "error", "critical"),
 }
 """Settings that know few words."""
 """What a write may do with invalid resources."""
@@ -95,6 +97,9 @@ class Settings:
             if getattr(self, name) not in words:
                 msg = f"{name}={getattr(self, name)!r} is none of {', '.join(words)}"
                 raise ValueError(msg)
+        if not _is_zone(self.zone):
+            msg = f"zone={self.zone!r} is no time zone, such as Asia/Shanghai"
+            raise ValueError(msg)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> "Settings":
@@ -111,6 +116,14 @@ class Settings:
             elif name in environment:
                 values[f.name] = _read(name, environment[name], type(f.default))
         return cls(**values)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _read(name: str, text: str, kind: type) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fhir_server import __version__
-from fhir_server.cli.packages import Packages, print_notes, setting_of
+from fhir_server.cli.packages import Packages, print_notes, setting_of, settings_of
 from fhir_server.errors import FhirError
 from fhir_server.settings import Settings
 
@@ -23,7 +23,7 @@ def doctor(
 
     Example: `fhir-server doctor --store sqlite:///demo.db`
     """
-    settings = Settings.from_environment(store=store, packages=setting_of(package))
+    settings = settings_of(store=store, packages=setting_of(package))
     failed = False
     for name, check in CHECKS:
         try:
@@ -60,7 +60,7 @@ def _definitions(settings: Settings) -> str:
 def _mappings(settings: Settings) -> str:
     from fhir_server.mapping import load_mappings
 
-    mappings = load_mappings(base=settings.canonical_base)
+    mappings = load_mappings(base=settings.canonical_base, zone=settings.zone)
     spoken = sum(len(mappings.dialects(form)) for form in mappings.forms)
     return f"{len(mappings.forms)} forms, {spoken} dialect tables, all compiled"
 

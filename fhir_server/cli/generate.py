@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fhir_server.cli.output import fail
+from fhir_server.cli.packages import settings_of
 from fhir_server.cli.sources import mappings_of
 from fhir_server.errors import FhirError
 
@@ -45,7 +46,9 @@ def generate(
 
     _one_of(file_format, FORMATS, "--format")
     _one_of(encoding, ENCODINGS, "--encoding")
-    if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not out.is_dir():
+        fail(f"{out} is a file; --out names a folder")
+    if out.exists() and not force and any(out.iterdir()):
         fail(f"{out} is not empty; name another folder, or add --force to write into it")
     population = build_population(residents, seed=seed, as_of=as_of.date())
     _print(_written(population, Output(out, dialect, file_format, encoding, bad_rows)), out)
@@ -57,11 +60,10 @@ def _one_of(value: str, known: Any, option: str) -> None:
 
 
 def _written(population: "Population", output: "Output") -> dict[str, Any]:
-    from fhir_server.mapping.loading import DEFAULT_BASE
     from fhir_server.synthetic.writer import write_population
 
     try:
-        return write_population(population, output, mappings=mappings_of(DEFAULT_BASE))
+        return write_population(population, output, mappings=mappings_of(settings_of()))
     except FhirError as error:
         fail("\n".join(f"{i.text('en')}\n{i.text('zh')}" for i in error.issues))
     except OSError as error:

@@ -19,7 +19,7 @@ from fhir_server.cli.map import (
     finish,
 )
 from fhir_server.cli.output import fail
-from fhir_server.cli.packages import Packages, print_notes, rules_of, setting_of
+from fhir_server.cli.packages import Packages, print_notes, rules_of, setting_of, settings_of
 from fhir_server.errors import FhirError
 from fhir_server.settings import Settings
 
@@ -49,9 +49,12 @@ def load(
     """
     if (store is None) == (base_url is None):
         fail("say where to: either --store sqlite:///PATH or --base-url http://HOST:PORT/fhir")
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        fail(f"--base-url is a FHIR server's address, http://HOST:PORT/fhir, not {base_url!r}")
     choices = intake.Choices(form, dialect, encoding, source, checked_bad_id(bad_id))
     sets = intake.source_sets(inputs, choices)
-    settings = Settings.from_environment(store=store, packages=setting_of(package))
+    intake.check_writable(report)
+    settings = settings_of(store=store, packages=setting_of(package))
     finish(asyncio.run(_load(sets, choices, settings, base_url)), report, strict=strict)
 
 
@@ -88,8 +91,13 @@ async def _over_http(
     from fhir_server.operations.load_over_http import HttpSink, ServerRefused, http_client
 
     async with http_client(base_url) as client:
+        sink = HttpSink(client)
         try:
-            return await _all(sets, choices, settings, HttpSink(client), rules_of(settings)[1].check)
+            await sink.check()
+        except ServerRefused as error:
+            fail(str(error))
+        try:
+            return await _all(sets, choices, settings, sink, rules_of(settings)[1].check)
         except ServerRefused as error:
             fail(f"{error}; run the same command again, what is stored stays")
 
@@ -103,10 +111,10 @@ async def _all(
 ) -> list[dict[str, Any]]:
     from fhir_server.operations.load_files import load_files
 
-    mappings = intake.mappings_of(settings.canonical_base)
+    mappings = intake.mappings_of(settings)
+    runs = [intake.map_run(mappings, files, choices, check) for files in sets]
     reports = []
-    for files in sets:
-        run = intake.map_run(mappings, files, choices, check)
+    for run, files in zip(runs, sets, strict=True):
         with intake.progress_bar(files) as progress:
             reports.append(await load_files(run, sink, progress=progress))
     return reports

@@ -1,17 +1,19 @@
 """`fhir-server map`."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from fhir_server.cli import sources as intake
-from fhir_server.settings import Settings
+from fhir_server.cli.output import fail
+from fhir_server.cli.packages import rules_of, settings_of
 
 if TYPE_CHECKING:
-    from fhir_server.operations.map_records import Validate
+    from fhir_server.operations.map_records import MapRun
 
 Inputs = Annotated[
     list[Path],
@@ -62,19 +64,30 @@ def map_(
     """
     choices = intake.Choices(form, dialect, encoding, source, checked_bad_id(bad_id))
     sets = intake.source_sets(inputs, choices)
-    settings = Settings.from_environment()
-    mappings = intake.mappings_of(settings.canonical_base)
-    check = validator_of(settings) if validate else None
-    reports = []
-    with out.open("wb") if out else sys.stdout.buffer as target:
-        for files in sets:
-            run = intake.map_run(mappings, files, choices, check)
-            with intake.progress_bar(files) as progress:
-                for record in replace(run, progress=progress):
-                    if record.bundle is not None:
-                        target.write(encoded(record.bundle))
-            reports.append(run.report().as_json())
-    finish(reports, report, strict=strict)
+    for path in (out, report):
+        intake.check_writable(path)
+    settings = settings_of()
+    mappings = intake.mappings_of(settings)
+    check = rules_of(settings)[1].check if validate else None
+    runs = [intake.map_run(mappings, files, choices, check) for files in sets]
+    try:
+        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as target:
+            for run, files in zip(runs, sets, strict=True):
+                _write(run, files, target)
+            target.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(f"cannot write {out or 'to standard output'}: {error.strerror}")
+    finish([run.report().as_json() for run in runs], report, strict=strict)
+
+
+def _write(run: "MapRun", files: intake.SourceSet, target: IO[bytes]) -> None:
+    """Writes the Bundle of each record that has one, a line each."""
+    with intake.progress_bar(files) as progress:
+        for record in replace(run, progress=progress):
+            if record.bundle is not None:
+                target.write(encoded(record.bundle))
 
 
 def checked_bad_id(value: str) -> str:
@@ -89,14 +102,6 @@ def encoded(bundle: dict[str, object]) -> bytes:
     from fhir_server.fhir.json_codec import encode
 
     return encode(bundle) + b"\n"
-
-
-def validator_of(settings: Settings) -> "Validate":
-    """Returns the check of one resource."""
-    from fhir_server.definitions.packages import load_definitions
-    from fhir_server.validation import Validator
-
-    return Validator(load_definitions(packages=settings.package_paths, base=settings.canonical_base)).check
 
 
 def finish(reports: list[dict[str, object]], path: Path | None, *, strict: bool) -> None:

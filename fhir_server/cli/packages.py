@@ -1,8 +1,8 @@
-"""The option `--package`: FHIR packages of others, https://confluence.hl7.org/display/FHIR/NPM+Package+Specification."""
+"""Settings and the option `--package`: FHIR packages of others, https://confluence.hl7.org/display/FHIR/NPM+Package+Specification."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,14 @@ Packages = Annotated[
 def setting_of(packages: list[Path] | None) -> str | None:
     """Returns the setting `packages` that these options stand for; None leaves it to the environment."""
     return ",".join(map(str, packages)) if packages else None
+
+
+def settings_of(**given: Any) -> Settings:
+    """Returns the settings of the environment with what the command line gave; ends the command when one is wrong."""
+    try:
+        return Settings.from_environment(**given)
+    except ValueError as error:
+        fail(str(error))
 
 
 def print_notes(findings: Iterable[Issue]) -> None:

@@ -1,13 +1,14 @@
 """`fhir-server serve`."""
 
 import ipaddress
+import socket
 import sys
 from typing import Annotated
 
 import typer
 
 from fhir_server.cli.output import fail
-from fhir_server.cli.packages import Packages, print_notes, setting_of
+from fhir_server.cli.packages import Packages, print_notes, setting_of, settings_of
 from fhir_server.errors import issue
 from fhir_server.settings import Settings
 
@@ -35,21 +36,25 @@ def serve(
 
     Example: `fhir-server serve --store sqlite:///demo.db --port 8080`
     """
-    try:
-        settings = Settings.from_environment(
-            host=host,
-            port=port,
-            store=store,
-            base_url=base_url,
-            log_level=log_level,
-            packages=setting_of(package),
-        )
-    except ValueError as error:
-        fail(str(error))
+    settings = settings_of(
+        host=host, port=port, store=store, base_url=base_url, log_level=log_level, packages=setting_of(package)
+    )
     if not insecure and not is_loopback(settings.host):
         refusal = issue("bind.not-loopback", host=settings.host)
         fail(f"{refusal.text('en')}\n{refusal.text('zh')}")
+    _check_free(settings)
     _run(settings)
+
+
+def _check_free(settings: Settings) -> None:
+    """Ends the command before anything is loaded when the address cannot be listened on."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        fail(f"cannot listen on {settings.host}, port {settings.port}: {error.strerror}")
 
 
 def is_loopback(host: str) -> bool:

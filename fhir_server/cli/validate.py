@@ -12,9 +12,8 @@ from urllib.parse import quote
 import typer
 
 from fhir_server.cli.output import fail, language_of_environment, neutral, neutral_json, print_findings
-from fhir_server.cli.packages import Packages, print_notes, setting_of
+from fhir_server.cli.packages import Packages, print_notes, setting_of, settings_of
 from fhir_server.errors import FhirError, Language, Severity, has_errors
-from fhir_server.settings import Settings
 
 if TYPE_CHECKING:
     from fhir_server.operations.validate_files import Checked, Item, Rules
@@ -74,7 +73,7 @@ def validate(
     from fhir_server.operations.validate_files import Rules, check_all
 
     paths = _paths(files)
-    settings = Settings.from_environment(packages=setting_of(package))
+    settings = settings_of(packages=setting_of(package))
     packages = tuple(settings.package_paths)
     rules = Rules(tuple(profile or ()), settings.canonical_base, Severity(severity.value), packages, is_strict=strict)
     _check_profiles(rules)

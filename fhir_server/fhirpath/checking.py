@@ -10,14 +10,16 @@ from typing import Any, TypeAlias
 from fhir_server.fhir.type_model import TypeModel
 from fhir_server.fhirpath import syntax
 from fhir_server.fhirpath.errors import FhirPathError
-from fhir_server.fhirpath.nodes import properties_called, system_type
+from fhir_server.fhirpath.nodes import QUANTITY_PARTS, properties_called, system_type
 from fhir_server.fhirpath.types import is_of, type_names
 from fhir_server.fhirpath.urls import named_url
 
 Types: TypeAlias = frozenset[str] | None
 """The types that a value may have; None: not known; empty: there is never a value."""
 
-_BOOLEAN, _INTEGER, _STRING = (frozenset({f"System.{name}"}) for name in ("Boolean", "Integer", "String"))
+_BOOLEAN, _INTEGER, _DECIMAL, _STRING, _QUANTITY = (
+    frozenset({f"System.{name}"}) for name in ("Boolean", "Integer", "Decimal", "String", "Quantity")
+)
 _SAME = frozenset(
     ("where", "first", "last", "tail", "skip", "take", "single", "distinct", "trace", "intersect", "exclude", "sort", "checkModifiers", "defineVariable")
 )  # fmt: skip
@@ -86,6 +88,8 @@ class _Checker:
         if parents is None or parents & _UNTYPED:
             return None
         children = [properties_called(t, node.name, self.model) for t in parents if t in self.model.properties]
+        if parents == _QUANTITY and node.name in QUANTITY_PARTS:
+            return _STRING if node.name == "unit" else _DECIMAL
         own = {"id": "string", "extension": "Extension"}.get(node.name)
         if own is not None and any(t in self.model.primitives for t in parents):
             return None

@@ -4,8 +4,10 @@ from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
 from typing import Any
 
+from fhir_server.fhir.shapes import JsonObject
 from fhir_server.fhirpath import quantity, temporal
 from fhir_server.fhirpath.errors import too_costly
+from fhir_server.fhirpath.model import r4_model
 from fhir_server.fhirpath.nodes import Collection, Node, atom
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.syntax import Value
@@ -90,12 +92,7 @@ def key(node: Node, units: Units) -> Hashable:
         case Temporal():
             return temporal.key(value)
         case Quantity():
-            measure = units(value.unit)
-            return (
-                (measure.dimensions, value.value * Decimal(measure.factor.numerator) / measure.factor.denominator)
-                if measure
-                else value
-            )
+            return quantity.identity(value, units)
     return value
 
 
@@ -133,7 +130,7 @@ def nodes_equivalent(a: Node, b: Node, units: Units) -> bool:
     """Tells whether two items are equivalent."""
     x, y = atom(a), atom(b)
     if x is None or y is None:
-        return _json_equivalent(a.value, b.value)
+        return _json_equivalent(a.value, b.value, a.type if a.type == b.type else "")
     return _values_equivalent(x, y, units)
 
 
@@ -157,12 +154,36 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _json_equivalent(a: Any, b: Any) -> bool:
+def _json_equivalent(a: Any, b: Any, type_: str) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
-        left, right = ({k: v for k, v in x.items() if k != "id"} for x in (a, b))
-        return left.keys() == right.keys() and all(_json_equivalent(v, right[k]) for k, v in left.items())
+        found = _concepts_equivalent(a, b) if type_ in ("Coding", "CodeableConcept") else None
+        return _objects_equivalent(a, b, type_) if found is None else found
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and _matched(list(a), list(b), _json_equivalent)
+        return len(a) == len(b) and _matched(list(a), list(b), lambda x, y: _json_equivalent(x, y, type_))
     if isinstance(a, str) and isinstance(b, str):
         return _folded(a) == _folded(b)
     return _same_json(a, b)
+
+
+def _objects_equivalent(a: JsonObject, b: JsonObject, type_: str) -> bool:
+    known = r4_model().properties.get(type_, {})
+    left, right = ({k: v for k, v in x.items() if k != "id"} for x in (a, b))
+    return left.keys() == right.keys() and all(
+        _json_equivalent(v, right[k], known[k].type if k in known else "") for k, v in left.items()
+    )
+
+
+def _concepts_equivalent(a: JsonObject, b: JsonObject) -> bool | None:
+    """A Coding is its system and code, two concepts share a Coding, https://hl7.org/fhir/R4/fhirpath.html#changes.
+
+    None where there is no code on either side: then the texts have to tell.
+    """
+    left, right = _codes(a), _codes(b)
+    return None if not left and not right else not left.isdisjoint(right)
+
+
+def _codes(concept: JsonObject) -> set[tuple[str, str]]:
+    codings = concept.get("coding", [concept])
+    listed = codings if isinstance(codings, list) else []
+    found = [(c.get("system", ""), c.get("code")) for c in listed if isinstance(c, dict)]
+    return {(_folded(s), _folded(c)) for s, c in found if isinstance(s, str) and isinstance(c, str)}

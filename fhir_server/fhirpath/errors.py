@@ -1,8 +1,10 @@
 """How FHIRPath fails: at compile time with a position, at run time with a reason, http://hl7.org/fhirpath/N1."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from fhir_server.errors import Issue, Language, Severity, catalogue, issue
+from fhir_server.errors import Issue, Language, Severity, catalogue
+from fhir_server.fhirpath.phrases import closed_up, in_chinese
 
 
 class FhirPathError(ValueError):
@@ -23,7 +25,7 @@ class FhirPathError(ValueError):
 
     def issue(self, path: str = "") -> Issue:
         """Returns the finding, located at `path` (the element or file that holds the expression)."""
-        return Issue(Severity.ERROR, catalogue()[self.key].code, self.key, path, self.params)
+        return _issue(self.key, path, self.params)
 
 
 class EvaluationError(Exception):
@@ -40,7 +42,13 @@ class EvaluationError(Exception):
 
     def issue(self, path: str = "") -> Issue:
         """Returns the finding, located at `path`."""
-        return issue(self.key, path, **self.params)
+        return _issue(self.key, path, self.params)
+
+
+def _issue(key: str, path: str, params: Mapping[str, Any]) -> Issue:
+    """The finding with a Chinese sentence of its own, in which the phrases among the parameters are Chinese, too."""
+    chinese = closed_up(Issue(Severity.ERROR, catalogue()[key].code, key, path, in_chinese(params)).text("zh"))
+    return Issue(Severity.ERROR, catalogue()[key].code, key, path, {**params, "zh": chinese})
 
 
 def not_single(what: str, count: int) -> EvaluationError:

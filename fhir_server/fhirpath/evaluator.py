@@ -14,11 +14,11 @@ from fhir_server.fhirpath.errors import EvaluationError, FhirPathError, wrong_ty
 from fhir_server.fhirpath.functions import FUNCTIONS
 from fhir_server.fhirpath.functions.filtering import sort
 from fhir_server.fhirpath.functions.regular import pattern
-from fhir_server.fhirpath.nodes import Collection, Node, literal, members, properties_called
+from fhir_server.fhirpath.nodes import Collection, Node, literal, members, properties_called, type_name
 from fhir_server.fhirpath.operators import OPERATORS, boolean
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.singletons import integer_of, one, truth_of, value_of
-from fhir_server.fhirpath.types import type_test
+from fhir_server.fhirpath.types import as_system, type_names, type_test
 from fhir_server.fhirpath.urls import named_url
 
 
@@ -69,7 +69,10 @@ class _Builder:
         def step(scope: Scope, focus: Collection) -> Collection:
             if scope.environment.strict:
                 _check(focus, name, model, at)
-            return [child for item in focus for child in members(item, name, model)]
+            found = [child for item in focus for child in members(item, name, model)]
+            if not found and focus and not scope.environment.assume_types:
+                _refuse_json_name(focus, name, model, at)
+            return found
 
         if node.source is None:
             return self._root(name, step)
@@ -141,7 +144,10 @@ class _Builder:
         test = type_test(node.type, self.model, exact=node.operator != "is", at=node.at)
         if node.operator == "is":
             return lambda scope: _is(operand(scope), test)
-        return lambda scope: [n for n in operand(scope) if test(n)]
+        names = type_names(node.type, self.model, node.at)
+        if node.operator == "as":
+            return lambda scope: _of_type(_cast(operand(scope), scope), test, names)
+        return lambda scope: _of_type(operand(scope), test, names)
 
 
 def _check_pattern(node: syntax.Node) -> None:
@@ -218,6 +224,27 @@ def _check(focus: Collection, name: str, model: TypeModel, at: int) -> None:
             raise EvaluationError("fhirpath.element-unknown", type=node.type, name=name, at=at + 1)
 
 
+def _refuse_json_name(focus: Collection, name: str, model: TypeModel, at: int) -> None:
+    """Says how a choice element is called, where its name in JSON would silently find nothing."""
+    for node in focus:
+        found = model.properties.get(node.type, {}).get(name)
+        if found is not None and found.choice is not None:
+            path = {"choice": found.choice, "of": found.type}
+            raise EvaluationError("fhirpath.choice-name", type=node.type, name=name, at=at + 1, **path)
+
+
+def _cast(found: Collection, scope: Scope) -> Collection:
+    """The operand of `as`, a single item; R4's own search parameters and dom-3 cast lists, which is how they were meant."""
+    if not scope.environment.assume_types:
+        one(found, "as")
+    return found
+
+
+def _of_type(found: Collection, test: Callable[[Node], bool], names: frozenset[str]) -> Collection:
+    kept = (node if test(node) else as_system(node, names) for node in found)
+    return [node for node in kept if node is not None]
+
+
 def _is(found: Collection, test: Callable[[Node], bool]) -> Collection:
     node = one(found, "is")
     return [] if node is None else boolean(test(node))
@@ -230,7 +257,7 @@ def _signed(found: Collection, sign: int) -> Collection:
     if isinstance(value, Quantity):
         return [literal(Quantity(sign * value.value, value.unit))]
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise wrong_type("-", "a number", type(value).__name__)
+        raise wrong_type("-", "a number", type_name(value))
     return [literal(sign * value)]
 
 

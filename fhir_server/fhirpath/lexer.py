@@ -61,7 +61,8 @@ def unescaped(token: Token, text: str) -> str:
         if len(code) == 5:
             return chr(int(code[1:], 16))
         if code not in _ESCAPES:
-            raise FhirPathError("fhirpath.literal", token.at, expected="escape", found="\\" + code)
+            at = token.at + token.text.index(text) + match.start()
+            raise FhirPathError("fhirpath.literal", at, expected="escape", found="\\" + code)
         return _ESCAPES[code]
 
     return _ESCAPE.sub(replaced, text)

@@ -13,6 +13,8 @@ from fhir_server.fhirpath.temporal import Temporal, parse_date, parse_time
 
 QUANTITIES = frozenset({"Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"})
 """FHIR types that convert to a System Quantity."""
+QUANTITY_PARTS = frozenset({"value", "unit"})
+"""Elements of a System Quantity, http://hl7.org/fhirpath/#quantity."""
 DATES = frozenset({"date", "dateTime", "instant"})
 
 
@@ -51,6 +53,11 @@ def system_type(value: Value) -> str:
         case Quantity():
             return "System.Quantity"
     return "System.String"
+
+
+def type_name(value: Value) -> str:
+    """Returns the name of a System value's type as sentences say it: `Integer`, `Date`."""
+    return system_type(value).removeprefix("System.")
 
 
 def of_json_value(value: Any, type_: str) -> Node:
@@ -109,6 +116,8 @@ def _typed(value: Any, type_: str, sibling: JsonObject | None) -> Node:
 
 
 def _primitive_members(node: Node, name: str) -> Collection:
+    if isinstance(node.value, Quantity):
+        return [literal(getattr(node.value, name))] if name in QUANTITY_PARTS else []
     if node.sibling is None or name not in ("id", "extension"):
         return []
     type_ = "string" if name == "id" else "Extension"
@@ -144,6 +153,8 @@ def atom(node: Node) -> Value | None:
         return (parse_time(value) or value) if type_ == "time" else value
     if type(value) is dict:
         return of_json(value) if type_ in QUANTITIES else None
+    if type_ == "decimal" and type(value) is int:  # JSON may leave out the point, and 2 is no Integer then
+        return Decimal(value)
     return value  # type: ignore[no-any-return]
 
 

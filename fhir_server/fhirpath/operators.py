@@ -7,7 +7,7 @@ from types import MappingProxyType
 from fhir_server.fhirpath import quantity, temporal
 from fhir_server.fhirpath.equality import as_quantity, distinct, equals, is_equivalent, key
 from fhir_server.fhirpath.errors import EvaluationError, too_costly, wrong_type
-from fhir_server.fhirpath.nodes import Collection, literal
+from fhir_server.fhirpath.nodes import Collection, literal, type_name
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.singletons import one, value_of
 from fhir_server.fhirpath.syntax import Value
@@ -51,11 +51,15 @@ def union(a: Collection, b: Collection, units: Units) -> Collection:
 
 
 def _contains(a: Collection, b: Collection, units: Units) -> Collection:
-    return _in(b, a, units)
+    return _member(b, a, units, "contains")
 
 
 def _in(a: Collection, b: Collection, units: Units) -> Collection:
-    item = one(a, "in")
+    return _member(a, b, units, "in")
+
+
+def _member(a: Collection, b: Collection, units: Units, operator: str) -> Collection:
+    item = one(a, operator)
     return [] if item is None or item.value is None else boolean(key(item, units) in {key(n, units) for n in b})
 
 
@@ -80,16 +84,12 @@ def ordered(x: Value, y: Value, operator: str, units: Units) -> int | None:
         return (x > y) - (x < y)
     if isinstance(x, Temporal) and isinstance(y, Temporal):
         if (x.kind == temporal.TIME) != (y.kind == temporal.TIME):
-            raise wrong_type(operator, f"a {x.kind}", f"a {y.kind}")
+            raise wrong_type(operator, "two values of one type", f"{x.kind} and {y.kind}")
         return temporal.compare(x, y)
     p, q = as_quantity(x), as_quantity(y)
     if p is None or q is None:
-        raise wrong_type(operator, f"two values of one type; the left is {_name(x)}", f"{_name(y)} on the right")
+        raise wrong_type(operator, "two values of one type", f"{type_name(x)} and {type_name(y)}")
     return quantity.compare(p, q, units)
-
-
-def _name(value: Value) -> str:
-    return value.kind if isinstance(value, Temporal) else type(value).__name__
 
 
 def _arithmetic(operator: str, compute: Callable[[Value, Value, Units], Value | None]) -> "Operator":
@@ -129,7 +129,7 @@ def in_bounds(value: Value) -> Value | None:
 
 def _numbers(x: Value, y: Value, operator: str) -> tuple[int | Decimal, int | Decimal]:
     if isinstance(x, bool | str | Temporal | Quantity) or isinstance(y, bool | str | Temporal | Quantity):
-        raise wrong_type(operator, "two numbers", f"{_name(x)} and {_name(y)}")
+        raise wrong_type(operator, "two numbers", f"{type_name(x)} and {type_name(y)}")
     return x, y
 
 
@@ -137,7 +137,7 @@ def _plus(x: Value, y: Value, units: Units) -> Value | None:
     match x, y:
         case str(), str():
             return x + y
-        case Temporal(), Quantity():
+        case Temporal(), _:
             return _moved(x, y, 1)
         case (Quantity(), _) | (_, Quantity()):
             return _summed(x, y, units, 1)
@@ -147,7 +147,7 @@ def _plus(x: Value, y: Value, units: Units) -> Value | None:
 
 def _minus(x: Value, y: Value, units: Units) -> Value | None:
     match x, y:
-        case Temporal(), Quantity():
+        case Temporal(), _:
             return _moved(x, y, -1)
         case (Quantity(), _) | (_, Quantity()):
             return _summed(x, y, units, -1)
@@ -162,7 +162,7 @@ def _as_written(result: Decimal, x: Value, y: Value) -> Value:
 def _summed(x: Value, y: Value, units: Units, sign: int) -> Value | None:
     p, q = as_quantity(x), as_quantity(y)
     if p is None or q is None:
-        raise wrong_type("+" if sign > 0 else "-", "two quantities", f"{_name(x)} and {_name(y)}")
+        raise wrong_type("+" if sign > 0 else "-", "two quantities", f"{type_name(x)} and {type_name(y)}")
     return quantity.add(p, q, units, sign=sign)
 
 
@@ -170,8 +170,12 @@ def _summed(x: Value, y: Value, units: Units, sign: int) -> Value | None:
 _DEFINITE = {"wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond"}
 
 
-def _moved(x: Temporal, y: Quantity, sign: int) -> Value | None:
-    unit = y.unit if y.unit in CALENDAR else _DEFINITE.get(y.unit)
+def _moved(x: Temporal, y: Value, sign: int) -> Value | None:
+    if not isinstance(y, Quantity):
+        raise wrong_type("date arithmetic", "a calendar duration", type_name(y))
+    unit = y.unit if y.unit in CALENDAR else y.calendar_unit or _DEFINITE.get(y.unit)
+    if x.kind == temporal.TIME and unit in ("year", "month", "week", "day"):
+        raise wrong_type("time arithmetic", "hours, minutes, seconds or milliseconds", f"{unit}s")
     if unit is None:
         raise EvaluationError(
             "fhirpath.wrong-type", what="date arithmetic", expected="a calendar duration", found=repr(y.unit)
@@ -183,7 +187,7 @@ def _times(x: Value, y: Value, units: Units) -> Value | None:
     if isinstance(x, Quantity) or isinstance(y, Quantity):
         p, q = as_quantity(x), as_quantity(y)
         if p is None or q is None:
-            raise wrong_type("*", "two quantities", f"{_name(x)} and {_name(y)}")
+            raise wrong_type("*", "two quantities", f"{type_name(x)} and {type_name(y)}")
         return quantity.multiply(p, q, units)
     a, b = _numbers(x, y, "*")
     return a * b
@@ -193,7 +197,7 @@ def _divided(x: Value, y: Value, units: Units) -> Value | None:
     if isinstance(x, Quantity) or isinstance(y, Quantity):
         p, q = as_quantity(x), as_quantity(y)
         if p is None or q is None:
-            raise wrong_type("/", "two quantities", f"{_name(x)} and {_name(y)}")
+            raise wrong_type("/", "two quantities", f"{type_name(x)} and {type_name(y)}")
         return quantity.multiply(p, q, units, exponent=-1)
     a, b = _numbers(x, y, "/")
     return None if b == 0 else Decimal(a) / b
@@ -213,7 +217,7 @@ def _joined(a: Collection, b: Collection, units: Units) -> Collection:
     x, y = value_of(a, "&"), value_of(b, "&")
     for value in (x, y):
         if value is not None and not isinstance(value, str):
-            raise wrong_type("&", "two strings", _name(value))
+            raise wrong_type("&", "two strings", type_name(value))
     text = in_bounds(f"{x or ''}{y or ''}")
     return [literal(text)] if text is not None else []
 

@@ -131,21 +131,29 @@ class _Parser:
             return syntax.Member(source, name, token.at)
         if name in _TYPE_FUNCTIONS:
             return self.type_call(source, name, token.at)
-        return syntax.Call(source, name, self.arguments(), token.at)
+        return syntax.Call(source, name, self.arguments(self.sort_key if name == "sort" else None), token.at)
 
     def type_call(self, source: syntax.Node | None, name: str, at: int) -> syntax.Node:
         type_ = self.type_name()
         self.expect(")")
         return syntax.TypeTest(name, source, type_, at)
 
-    def arguments(self) -> tuple[syntax.Node, ...]:
+    def arguments(self, read: Callable[[], syntax.Node] | None = None) -> tuple[syntax.Node, ...]:
         if self.takes(")"):
             return ()
-        found = [self.expression(0)]
+        found = [read() if read else self.expression(0)]
         while self.takes(","):
-            found.append(self.expression(0))
+            found.append(read() if read else self.expression(0))
         self.expect(")")
         return tuple(found)
+
+    def sort_key(self) -> syntax.Node:
+        """A key of sort(), http://hl7.org/fhirpath/#sort: descending as `key desc`, which the drafts wrote `-key`."""
+        key, direction = self.expression(0), self.token
+        if direction.kind != "name" or direction.text not in ("asc", "desc"):
+            return key
+        self.take()
+        return key if direction.text == "asc" else syntax.Unary("-", key, direction.at)
 
     def term(self) -> syntax.Node:
         reader = _TERMS.get(self.token.kind)
@@ -184,7 +192,8 @@ class _Parser:
         token = self.token
         if token.kind == "string":
             self.take()
-            return unescaped(token, token.text[1:-1])
+            unit = unescaped(token, token.text[1:-1])
+            return CALENDAR.get(unit, unit)
         if token.kind == "name" and token.text in CALENDAR:
             return CALENDAR[self.take().text]
         return None

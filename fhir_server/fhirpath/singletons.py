@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from fhir_server.fhirpath.errors import not_single, wrong_type
-from fhir_server.fhirpath.nodes import Collection, Node, atom, fhir_type
+from fhir_server.fhirpath.nodes import Collection, Node, atom, fhir_type, type_name
 from fhir_server.fhirpath.syntax import Value
 
 
@@ -56,7 +56,7 @@ def text_of(collection: Collection, what: str) -> str | None:
     value = value_of(collection, what)
     if value is None or isinstance(value, str):
         return value
-    raise wrong_type(what, "a string", type(value).__name__)
+    raise wrong_type(what, "a string", type_name(value))
 
 
 def number_of(collection: Collection, what: str) -> int | Decimal | None:
@@ -68,7 +68,7 @@ def number_of(collection: Collection, what: str) -> int | Decimal | None:
     value = value_of(collection, what)
     if value is None or (isinstance(value, int | Decimal) and not isinstance(value, bool)):
         return value
-    raise wrong_type(what, "a number", type(value).__name__)
+    raise wrong_type(what, "a number", type_name(value))
 
 
 def integer_of(collection: Collection, what: str) -> int | None:
@@ -80,4 +80,4 @@ def integer_of(collection: Collection, what: str) -> int | None:
     value = number_of(collection, what)
     if value is None or isinstance(value, int):
         return value
-    raise wrong_type(what, "an integer", "a decimal")
+    raise wrong_type(what, "an integer", type_name(value))

@@ -10,8 +10,20 @@ from typing import TypeAlias
 from fhir_server.fhir.ucum import SYSTEM as UCUM
 from fhir_server.fhir.ucum import Unit as Measure
 from fhir_server.fhir.ucum import code_of, parse, power, times
+from fhir_server.fhir.ucum_scales import is_known
 
-__all__ = ["CALENDAR", "UCUM", "UCUM_OF_CALENDAR", "Measure", "Units", "code_of", "measure_of", "power", "times"]
+__all__ = [
+    "CALENDAR",
+    "UCUM",
+    "UCUM_OF_CALENDAR",
+    "Measure",
+    "Units",
+    "code_of",
+    "measure_of",
+    "power",
+    "scale_of",
+    "times",
+]
 
 Units: TypeAlias = Callable[[str], Measure | None]
 """UCUM code -> its measure, or None when the code is unknown or not a plain factor (such as Cel)."""
@@ -35,3 +47,9 @@ def measure_of(code: str) -> Measure | None:
     """Returns what a UCUM code measures, or None when it is no code or a special unit, whose values do not add up."""
     unit = parse(code)
     return unit if unit is not None and unit.scale is None else None
+
+
+def scale_of(code: str) -> Measure | None:
+    """Returns a special UCUM unit, whose values can be compared with others though they do not add up; None for others."""
+    unit = parse(code)
+    return unit if unit is not None and unit.scale is not None and is_known(unit.scale) else None

@@ -54,10 +54,10 @@ def base_of(url: str) -> str:
     return f"{parsed.base}/" if parsed.kind is ReferenceKind.REMOTE and not parsed.version else ""
 
 
-def is_conditional(reference: str) -> bool:
-    """Tells whether a reference is a search (`Patient?identifier=...`)."""
+def is_conditional(reference: str, base: str = "") -> bool:
+    """Tells whether a reference is a search (`Patient?identifier=...`), relative or below this server's own `base`."""
     type_, question, _ = reference.partition("?")
-    return bool(question) and type_.isalpha()
+    return bool(question) and type_.removeprefix(f"{base}/").isalpha()
 
 
 def unresolved_in(resource: JsonObject, path: str) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from fhir_server.fhir.shapes import JsonObject, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.patch import FORMATS
-from fhir_server.interactions.queries import refuse_unknown
+from fhir_server.interactions.queries import refuse_repeated, refuse_unknown
 from fhir_server.interactions.subset import NAMES, shown, subset_of
 from fhir_server.interactions.terminology_capabilities import terminology_capabilities
 from fhir_server.search.offered import offered as offered_parameters
@@ -42,6 +42,7 @@ async def capabilities(parts: Parts, request: FhirRequest) -> FhirResponse:
         SearchParameterUnknown: a parameter that is none of this interaction.
     """
     refuse_unknown(request, ("mode", *NAMES))
+    refuse_repeated(request)
     mode = dict(request.query).get("mode", "full")
     if mode not in MODES:
         raise BadValue.of("rest.parameter-invalid", "mode", name="mode", value=mode[:80], expected=", ".join(MODES))

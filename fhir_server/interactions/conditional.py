@@ -1,10 +1,11 @@
 """Criteria of conditional requests, written once for every interaction, https://hl7.org/fhir/R4/http.html#cond-update."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
-from fhir_server.errors import InvalidRequest, MissingElement, MultipleMatches
+from fhir_server.errors import BadValue, InvalidRequest, MissingElement, MultipleMatches
 from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.search.parse import parse_query
@@ -12,6 +13,8 @@ from fhir_server.search.query import Clause, IdIs, Not, Query
 from fhir_server.store.contract import Snapshot, StoredVersion
 
 Pair = tuple[str, str]
+_BEFORE = re.compile(r"(?:https?://[^?\s]*/|/)?(?P<type>[A-Za-z]*)\?")
+"""What may stand before the criteria: the URL of a search, whole or from its type on, or a question mark alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,19 @@ class Criteria:
 
 
 def criteria_of(parts: Parts, type_: ResourceType, text: str, base: str = "") -> Criteria:
-    """Reads `identifier=x|y&...` (a leading `?` or `Type?` is allowed) into criteria.
+    """Reads `identifier=x|y&...` (a leading `?`, `Type?` or search URL is allowed) into criteria.
 
     Raises:
+        BadValue: they are about another type.
         MissingElement: no criteria at all.
         InvalidRequest: a parameter that shapes results, which criteria do not have.
         SearchParameterUnknown: a criterion that cannot be used.
         SearchValueInvalid: a value that cannot be read.
     """
-    return criteria_from(parts, type_, parse_qsl(text.rpartition("?")[2], keep_blank_values=True), base)
+    before = _BEFORE.match(text)
+    if before is not None and before["type"] not in ("", type_):
+        raise BadValue.of("rest.criteria-type", found=before["type"], expected=type_)
+    return criteria_from(parts, type_, parse_qsl(text[before.end() if before else 0 :], keep_blank_values=True), base)
 
 
 def criteria_from(parts: Parts, type_: ResourceType, pairs: Sequence[Pair], base: str = "") -> Criteria:
@@ -66,5 +73,5 @@ async def find_one(snapshot: Snapshot, criteria: Criteria) -> StoredVersion | No
     """
     page = await snapshot.search(criteria.query)
     if len(page.matches) > 1:
-        raise MultipleMatches.of("rest.multiple-matches", count="several", criteria=criteria.text)
+        raise MultipleMatches.of("rest.multiple-matches", criteria=criteria.text)
     return page.matches[0] if page.matches else None

@@ -12,8 +12,8 @@ from fhir_server.interactions.conditional import Criteria, criteria_from, criter
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import refuse_unknown
-from fhir_server.interactions.storing import draft_of, store_draft
-from fhir_server.interactions.write_plan import repeat_on_lost_race
+from fhir_server.interactions.storing import draft_of, plan_draft
+from fhir_server.interactions.write_plan import Plan, repeat_on_lost_race, write_instant
 from fhir_server.interactions.written import written
 from fhir_server.store.contract import Key, Snapshot
 
@@ -31,16 +31,19 @@ async def create(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
     draft = draft_of(parts, request, key, resource=resource, method="POST")
     criteria = _criteria_of(parts, request, key.type)
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
-        if criteria is None:
-            return await store_draft(parts, request, draft, current=None, now=now)
+    if criteria is None:
+        now = write_instant(parts)
+        return await plan_draft(parts, request, draft, current=None, now=now).carry_out(parts, now, request.base)
+
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         existing = await find_one(snapshot, criteria)
         if existing is not None:
-            return written(request, existing, 200)
+            there = written(request, existing, 200)
+            return Plan((), lambda _: there)
         guarded = replace(draft, unless=criteria.query)
-        return await store_draft(parts, request, guarded, current=None, now=now)
+        return plan_draft(parts, request, guarded, current=None, now=now)
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
 def _criteria_of(parts: Parts, request: FhirRequest, type_: ResourceType) -> Criteria | None:

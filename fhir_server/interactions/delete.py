@@ -9,12 +9,12 @@ from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.interactions.body import check_id
 from fhir_server.interactions.conditional import Criteria, criteria_from, find_one
 from fhir_server.interactions.context import Parts
-from fhir_server.interactions.integrity import commit, referrers_of, ways_of
+from fhir_server.interactions.integrity import referrers_of, ways_of
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.preconditions import check_if_match
+from fhir_server.interactions.preconditions import check_expected, expected_of
 from fhir_server.interactions.prefer import preference_of
 from fhir_server.interactions.queries import refuse_unknown
-from fhir_server.interactions.write_plan import if_match_of, repeat_on_lost_race
+from fhir_server.interactions.write_plan import Plan, repeat_on_lost_race
 from fhir_server.interactions.written import outcome_of
 from fhir_server.search.query import SortBy, SortKey
 from fhir_server.store.contract import Delete, Key, Snapshot, StoredVersion
@@ -37,18 +37,17 @@ async def delete(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fh
     check_id(id_)
     key = Key(ResourceType(type_), ResourceId(id_))
     cascade = _cascades(parts, request)
-    wanted = if_match_of(request)
+    wanted = expected_of(request)
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         current = await snapshot.read(key)
-        check_if_match(key, wanted, current)
+        check_expected(key, wanted, current)
         if current is None or current.body is None:
-            return _answer(request, [current] if current else [])
+            return Plan((), lambda _: _answer(request, [current] if current else []))
         deletes = await deletes_of(parts, snapshot, [current], cascade=cascade)
-        stored = await commit(parts, deletes, now, base=request.base)
-        return _answer(request, stored, done=True)
+        return Plan(deletes, lambda stored: _answer(request, stored, done=True))
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
 async def conditional_delete(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -62,18 +61,16 @@ async def conditional_delete(parts: Parts, request: FhirRequest, type_: str) -> 
     pairs = [pair for pair in request.query if pair[0] != CASCADE]
     criteria = criteria_from(parts, ResourceType(type_), pairs, request.base)
     cascade = _cascades(parts, request)
-    wanted = if_match_of(request)
+    wanted = expected_of(request)
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         found = await matches_to_delete(parts, snapshot, criteria)
         for match in found:
-            check_if_match(match.key, wanted, match)
-        if not found:
-            return _answer(request, [])
-        deletes = await deletes_of(parts, snapshot, found, cascade=cascade)
-        return _answer(request, await commit(parts, deletes, now, base=request.base), done=True)
+            check_expected(match.key, wanted, match)
+        deletes = await deletes_of(parts, snapshot, found, cascade=cascade) if found else []
+        return Plan(deletes, lambda stored: _answer(request, stored, done=bool(found)))
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
 async def matches_to_delete(parts: Parts, snapshot: Snapshot, criteria: Criteria) -> list[StoredVersion]:

@@ -20,6 +20,7 @@ from fhir_server.interactions.history import history, history_of_system, history
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.own_operations import at_their_place
 from fhir_server.interactions.patch import conditional_patch, patch
+from fhir_server.interactions.queries import refuse_unknown
 from fhir_server.interactions.read import read
 from fhir_server.interactions.search import search, search_by_post
 from fhir_server.interactions.search_system import (
@@ -42,7 +43,7 @@ ON_TYPE: Verbs = {
     "PATCH": ("patch", conditional_patch),
     "DELETE": ("delete", conditional_delete),
 }
-ON_SEARCH: Verbs = {"POST": ("search-type", search_by_post)}
+ON_SEARCH: Verbs = {"GET": ("search-type", search_by_post), "POST": ("search-type", search_by_post)}
 ON_INSTANCE: Verbs = {
     "GET": ("read", read),
     "PUT": ("update", update),
@@ -52,7 +53,10 @@ ON_INSTANCE: Verbs = {
 ON_HISTORY: Verbs = {"GET": ("history-instance", history)}
 ON_TYPE_HISTORY: Verbs = {"GET": ("history-type", history_of_type)}
 ON_COMPARTMENT: Verbs = {"GET": ("search-type", search_compartment)}
-ON_COMPARTMENT_SEARCH: Verbs = {"POST": ("search-type", search_compartment_by_post)}
+ON_COMPARTMENT_SEARCH: Verbs = {
+    "GET": ("search-type", search_compartment_by_post),
+    "POST": ("search-type", search_compartment_by_post),
+}
 ON_VERSION: Verbs = {"GET": ("vread", vread)}
 
 
@@ -70,8 +74,20 @@ def refusal(request: FhirRequest, error: FhirError) -> FhirResponse:
     told_in_text = request.source and request.method != "PATCH"
     issues = located(error.issues, request.source) if told_in_text else error.issues
     outcome = operation_outcome(issues, language_of(request.header("accept-language")))
-    allow = next((str(i.params["valid"]) for i in error.issues if error.status == 405), None)
-    return FhirResponse(error.status, encode(outcome), retry_after_s=error.retry_after_s, allow=allow)
+    told = error.issues[0].params if error.issues else {}
+    return FhirResponse(
+        error.status,
+        encode(outcome),
+        version=told.get("version") if error.status == 410 else None,
+        updated_at=told.get("updated_at") if error.status == 410 else None,
+        retry_after_s=error.retry_after_s,
+        allow=_allowed(str(told["valid"])) if error.status == 405 else None,
+    )
+
+
+def _allowed(verbs: str) -> str:
+    """Returns the value of the Allow header: whatever can be read can be asked for its head as well."""
+    return ", ".join("GET, HEAD" if verb == "GET" else verb for verb in verbs.split(", "))
 
 
 async def route(parts: Parts, request: FhirRequest) -> FhirResponse:
@@ -90,7 +106,7 @@ async def route(parts: Parts, request: FhirRequest) -> FhirResponse:
         _verb(request, {"GET": "history-system"})
         return await history_of_system(parts, request)
     if path == ("_search",):
-        _verb(request, {"POST": "search-system"})
+        _verb(request, {"GET": "search-system", "POST": "search-system"})
         return await search_system_by_post(parts, request)
     if path[-1].startswith("$") and len(path) < 4:
         return await _operate(parts, request, path[-1].removeprefix("$"))
@@ -145,6 +161,7 @@ async def _interact(parts: Parts, request: FhirRequest, verbs: Verbs, names: lis
 async def _on_base(parts: Parts, request: FhirRequest) -> FhirResponse:
     if _verb(request, {"POST": "transaction", "GET": "search-system"}) == "GET":
         return await search_system(parts, request)
+    refuse_unknown(request, ())
     bundle = resource_of(request, "Bundle")
     run = transaction if check_bundle(parts, bundle) == "transaction" else batch
     return await run(parts, request, bundle)

@@ -4,6 +4,8 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from typing import TypeGuard
 from urllib.parse import parse_qsl, unquote
 
@@ -17,6 +19,9 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _ONE = "Patient/123 or Patient?identifier=x"
 _SHAPES = {"POST": "Patient", "PUT": _ONE, "PATCH": _ONE, "DELETE": _ONE}
+READS = ("GET", "HEAD")
+FORMATTING = ("_format", "_pretty")
+"""Parameters of a URL that mean nothing inside a Bundle: its answers are written as the Bundle is."""
 PATCHES = ("Binary", "Parameters")
 """What a patch is sent as: JSON Patch inside a Binary, FHIRPath Patch as it is."""
 
@@ -100,7 +105,7 @@ def read_entry(index: int, raw: JsonObject, base: str) -> tuple[Entry | None, li
     where = f"Bundle.entry[{index}]"
     request = raw.get("request")
     method = request.get("method") if isinstance(request, dict) else None
-    url = request.get("url") if isinstance(request, dict) else None
+    url = _url_of(request, raw.get("resource")) if isinstance(request, dict) else None
     if not isinstance(request, dict) or not isinstance(method, str) or not _names_something(url):
         return None, [issue("bundle.request-missing", f"{where}.request")]
     if method not in METHODS:
@@ -108,10 +113,17 @@ def read_entry(index: int, raw: JsonObject, base: str) -> tuple[Entry | None, li
         return None, [issue("bundle.method-invalid", f"{where}.request.method", found=method, valid=valid)]
     path, query = split_url(url, base)
     entry = Entry(index, method, path, query, raw.get("fullUrl"), raw.get("resource"), _headers_of(request))
-    found = _shape_issues(entry, url)
+    found = [*_shape_issues(entry, url), *_condition_issues(request, f"{where}.request")]
     if not isinstance(raw.get("fullUrl", ""), str):
         found.append(issue("bundle.full-url-invalid", f"{where}.fullUrl"))
     return (None, found) if found else (entry, [])
+
+
+def _url_of(request: JsonObject, resource: object) -> object:
+    """Returns where an entry goes: a POST that does not say so, as a widespread Java client sends it, goes to its type."""
+    if request.get("method") == "POST" and "url" not in request and isinstance(resource, dict):
+        return resource.get("resourceType")
+    return request.get("url")
 
 
 def _names_something(url: object) -> TypeGuard[str]:
@@ -123,17 +135,41 @@ def split_url(url: str, base: str) -> tuple[tuple[str, ...], tuple[tuple[str, st
     local = url.removeprefix(base).lstrip("/")
     path, _, query = local.partition("?")
     segments = tuple(unquote(s) for s in path.split("/") if s)
-    return segments, tuple(parse_qsl(query, keep_blank_values=True))
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return segments, tuple(pair for pair in pairs if pair[0] not in FORMATTING)
+
+
+_CONDITIONS = {
+    "ifMatch": "if-match",
+    "ifNoneMatch": "if-none-match",
+    "ifModifiedSince": "if-modified-since",
+    "ifNoneExist": "if-none-exist",
+}
+"""Elements of an entry's request, and the headers that say the same."""
 
 
 def _headers_of(request: JsonObject) -> dict[str, str]:
-    names = {
-        "ifMatch": "if-match",
-        "ifNoneMatch": "if-none-match",
-        "ifModifiedSince": "if-modified-since",
-        "ifNoneExist": "if-none-exist",
-    }
-    return {header: request[key] for key, header in names.items() if isinstance(request.get(key), str)}
+    headers = {header: request[key] for key, header in _CONDITIONS.items() if isinstance(request.get(key), str)}
+    since = _instant(headers.pop("if-modified-since", None))
+    return headers if since is None else headers | {"if-modified-since": format_datetime(since)}
+
+
+def _instant(text: object) -> datetime | None:
+    """Returns what an instant stands for, or None: the element is one, where the header is an HTTP date."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
+def _condition_issues(request: JsonObject, where: str) -> Iterator[Issue]:
+    """Yields conditions that cannot be read: what would be lost is told."""
+    for key in _CONDITIONS:
+        value = request.get(key, "")
+        if not isinstance(value, str) or (key == "ifModifiedSince" and value and _instant(value) is None):
+            expected = "an instant such as 2026-01-31T08:00:00+08:00" if key == "ifModifiedSince" else "a string"
+            yield issue("bundle.condition-invalid", f"{where}.{key}", name=key, found=value, expected=expected)
 
 
 def _base64(data: object) -> bytes:
@@ -146,7 +182,10 @@ def _base64(data: object) -> bytes:
 def _shape_issues(entry: Entry, url: str) -> list[Issue]:
     found = []
     is_operation = any(segment.startswith("$") for segment in entry.path)
-    if entry.method in _SHAPES and not is_operation and not _fits(entry):
+    if entry.path[:1] in (("http:",), ("https:",)):
+        place = f"{entry.where}.request.url"
+        found.append(issue("bundle.url-elsewhere", place, found=url))
+    elif entry.method in _SHAPES and not is_operation and not _fits(entry):
         expected = _SHAPES[entry.method]
         place = f"{entry.where}.request.url"
         found.append(issue("bundle.url-invalid", place, method=entry.method, expected=expected, found=url))

@@ -12,7 +12,8 @@ from fhir_server.fhirpath.nodes import Node
 from fhir_server.interactions.patch_document import Document, Place
 from fhir_server.interactions.patch_values import Value, value_of
 
-_PARTS = frozenset({"type", "path", "name", "value", "index", "source", "destination"})
+_PARTS = frozenset({"type", "path", "name", "value", "index", "source", "destination", "previousValue"})
+"""`previousValue` is what `$diff` and its kin tell beside; it changes nothing."""
 _LAST = re.compile(r"(?P<parent>.+)\.(?P<name>[A-Za-z]\w*)", re.DOTALL)
 
 
@@ -217,6 +218,8 @@ def _collection(run: _Run, operation: Operation) -> tuple[Place, Property]:
 
 
 def _check_index(operation: Operation, name: str, index: int, last: int) -> None:
+    if last < 0:
+        raise ResourceInvalid.of("patch.empty-list", operation.place, path=operation.path)
     if not 0 <= index <= last:
         raise ResourceInvalid.of("patch.index", operation.place, name=name, index=index, last=last)
 

@@ -9,7 +9,7 @@ from fhir_server.fhir.dates import Range, range_of
 from fhir_server.fhir.shapes import Moment, ResourceId, ResourceType, VersionId
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of, stamp
-from fhir_server.interactions.queries import PAGE, Pairs, count_of, refuse_unknown, self_url
+from fhir_server.interactions.queries import PAGE, Pairs, count_of, refuse_repeated, refuse_unknown, self_url
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
 from fhir_server.store.contract import Cursor, Key, Page, Past, Snapshot, StoredVersion
@@ -82,6 +82,7 @@ async def _before(snapshot: Snapshot, last: StoredVersion) -> tuple[StoredVersio
 
 def _asked(parts: Parts, request: FhirRequest, of: Key | ResourceType | None) -> _Asked:
     refuse_unknown(request, PARAMETERS)
+    refuse_repeated(request)
     query = dict(request.query)
     if query.get("_sort", ORDER) != ORDER:
         raise NotSupported.of("rest.history-order", "_sort", value=query["_sort"], valid=ORDER)

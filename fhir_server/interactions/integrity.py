@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import lru_cache
 
 from fhir_server.definitions.registry import Definitions
-from fhir_server.errors import Conflict, Issue, issue
+from fhir_server.errors import Conflict, Issue, ResourceInvalid, issue
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.references import ParsedReference, ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
-from fhir_server.interactions.bundle_references import references_in, texts_in, texts_in_json
+from fhir_server.interactions.bundle_references import is_conditional, references_in, texts_in, texts_in_json
 from fhir_server.interactions.context import Parts
 from fhir_server.search.aliases import find_alias
 from fhir_server.search.offered import references
@@ -32,10 +32,20 @@ FREE = frozenset({"AuditEvent", "Bundle"})
 
 
 def needs_of(parts: Parts, resource: JsonObject, base: str) -> frozenset[Key]:
-    """Returns the resources that must be there for this one to be stored; none where integrity is not asked for."""
+    """Returns the resources that must be there for this one to be stored; none where integrity is not asked for.
+
+    Raises:
+        ResourceInvalid: a reference is conditional still, which only a transaction resolves.
+    """
     if not parts.policy.referential_integrity or resource["resourceType"] in FREE:
         return frozenset()
-    return frozenset(key for text in texts_in(resource) if (key := _needed(resource, text, base)) is not None)
+    texts = texts_in(resource)
+    if any(is_conditional(text, base) for text in texts):
+        pairs = references_in(resource, resource["resourceType"])
+        raise ResourceInvalid(
+            *[issue("rest.reference-conditional", p, reference=t) for p, t in pairs if is_conditional(t, base)]
+        )
+    return frozenset(key for text in texts if (key := _needed(resource, text, base)) is not None)
 
 
 def _needed(resource: JsonObject, text: str, base: str) -> Key | None:

@@ -1,9 +1,9 @@
-"""OperationDefinitions of the operations that R4 does not define, https://hl7.org/fhir/R4/operationdefinition.html.
+"""OperationDefinitions of the operations that are offered, https://hl7.org/fhir/R4/operationdefinition.html.
 
-They are `conformance/operations/<name>.json`, the same for every store, and are read from memory.
+Our own are `conformance/operations/<name>.json`, R4's are its facts. They are the same for every store, and read from memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -19,6 +19,8 @@ from fhir_server.search.extract import Extractor
 from fhir_server.store.contract import Key
 
 TYPE = ResourceType("OperationDefinition")
+R4_DATE = "2019-11-01"
+"""When R4 (4.0.1) was published, https://hl7.org/fhir/R4/history.html."""
 
 
 @cache
@@ -30,13 +32,25 @@ def own_operations(base: str) -> Mapping[str, JsonObject]:
 
 def at_their_place(parts: Parts, type_: str) -> Parts:
     """Returns the parts for interactions with a type: OperationDefinitions are not in the store."""
-    return replace(parts, store=_shelf(parts.definitions, parts.extractor)) if type_ == TYPE else parts
+    offered = frozenset(parts.operations)
+    return replace(parts, store=_shelf(parts.definitions, parts.extractor, offered)) if type_ == TYPE else parts
+
+
+def r4_operations(definitions: Definitions, offered: Collection[str]) -> Mapping[str, JsonObject]:
+    """Returns R4's OperationDefinitions of the operations with these names by id; its facts leave out what is the same in all."""
+    found = (definitions.operation(url) or {} for url in definitions.canonicals("OperationDefinition"))
+    types = {*definitions.resources, "Resource"}
+    return {
+        one["id"]: {**one, "status": "draft", "date": R4_DATE, "publisher": "HL7 International"}
+        for one in found
+        if one.get("code") in offered and types.intersection(one.get("resource", ()))
+    }
 
 
 @lru_cache(maxsize=2)
-def _shelf(definitions: Definitions, extractor: Extractor) -> Shelf:
+def _shelf(definitions: Definitions, extractor: Extractor, offered: frozenset[str]) -> Shelf:
     kept = []
-    for name, resource in own_operations(definitions.base).items():
+    for name, resource in {**r4_operations(definitions, offered), **own_operations(definitions.base)}.items():
         key = Key(TYPE, ResourceId(name))
         at = datetime.fromisoformat(resource["date"]).replace(tzinfo=UTC)
         version = on_shelf(key, body_with_meta(resource, key, VersionId(1), at), at)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from fhir_server.errors import BadStructure, Gone, InvalidRequest, NotFound, UnsupportedMedia
+from fhir_server.errors import BadStructure, InvalidRequest, NotFound, UnsupportedMedia
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
 from fhir_server.interactions.body import check_id, made_relative, resource_of
@@ -13,10 +13,11 @@ from fhir_server.interactions.fhirpath_patch import fhirpath_patch
 from fhir_server.interactions.json_patch import JSON_PATCH, json_patch
 from fhir_server.interactions.merge_patch import MERGE_PATCH, is_merge_patch, merge_patch
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.preconditions import check_if_match
+from fhir_server.interactions.preconditions import check_expected, expected_of
 from fhir_server.interactions.queries import refuse_unknown
-from fhir_server.interactions.storing import draft_of, store_draft
-from fhir_server.interactions.write_plan import if_match_of, repeat_on_lost_race
+from fhir_server.interactions.reading import gone
+from fhir_server.interactions.storing import draft_of, plan_draft
+from fhir_server.interactions.write_plan import Plan, repeat_on_lost_race
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
 Change = Callable[[JsonObject], JsonObject]
@@ -53,10 +54,10 @@ async def patch(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fhi
     key = Key(ResourceType(type_), ResourceId(id_))
     change = change_of(parts, request)
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
-        return await _changed(parts, request, change, current=existing(key, await snapshot.read(key)), now=now)
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
+        return _changed(parts, request, change, current=existing(key, await snapshot.read(key)), now=now)
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
 async def conditional_patch(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -70,24 +71,24 @@ async def conditional_patch(parts: Parts, request: FhirRequest, type_: str) -> F
     criteria = criteria_from(parts, ResourceType(type_), request.query, request.base)
     change = change_of(parts, request)
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         match = await find_one(snapshot, criteria)
         if match is None:
             raise NotFound.of("rest.criteria-unmatched", criteria=criteria.text, type=type_)
-        return await _changed(parts, request, change, current=match, now=now)
+        return _changed(parts, request, change, current=match, now=now)
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
-async def _changed(
+def _changed(
     parts: Parts, request: FhirRequest, change: Change, *, current: StoredVersion, now: datetime
-) -> FhirResponse:
-    check_if_match(current.key, if_match_of(request), current)
+) -> Plan[FhirResponse]:
+    check_expected(current.key, expected_of(request), current)
     resource = patched(current, change)
     if current.key.type != "Bundle":
         resource = made_relative(resource, request.base)
     draft = draft_of(parts, request, current.key, resource=resource, method="PATCH")
-    return await store_draft(parts, request, draft, current=current, now=now)
+    return plan_draft(parts, request, draft, current=current, now=now)
 
 
 def existing(key: Key, current: StoredVersion | None) -> StoredVersion:
@@ -100,7 +101,7 @@ def existing(key: Key, current: StoredVersion | None) -> StoredVersion:
     if current is None:
         raise NotFound.of("rest.not-found", key=str(key))
     if current.body is None:
-        raise Gone.of("rest.gone", key=str(key), at=current.updated_at.isoformat())
+        raise gone(current)
     return current
 
 

@@ -9,13 +9,14 @@ _PREFERENCE = re.compile(r'\s*([\w-]+)\s*=\s*"?([\w-]+)"?\s*')
 
 
 class Preference(NamedTuple):
-    """`returns` is minimal, representation, OperationOutcome or empty; `lenient` leaves out what is not understood."""
+    """`returns` is minimal, representation, OperationOutcome or what else was asked for; `lenient` leaves out what is not understood."""
 
     returns: str = ""
     lenient: bool = False
 
 
 _NOTHING = Preference()
+_RETURNS = {name.lower(): name for name in ("minimal", "representation", "OperationOutcome")}
 
 
 def preference_of(request: FhirRequest) -> Preference:
@@ -25,4 +26,5 @@ def preference_of(request: FhirRequest) -> Preference:
         return _NOTHING
     found = [match for part in re.split("[,;]", header) if (match := _PREFERENCE.fullmatch(part))]
     said = {match[1].lower(): match[2] for match in reversed(found)}
-    return Preference(said.get("return", ""), said.get("handling", "").lower() == "lenient")
+    returns = said.get("return", "")
+    return Preference(_RETURNS.get(returns.lower(), returns), said.get("handling", "").lower() == "lenient")

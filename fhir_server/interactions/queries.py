@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from fhir_server.errors import SearchParameterUnknown, SearchValueInvalid
+from fhir_server.errors import InvalidRequest, SearchParameterUnknown, SearchValueInvalid
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest
 from fhir_server.interactions.prefer import preference_of
@@ -37,6 +37,18 @@ def refuse_garbled(pairs: Pairs) -> None:
     for name, value in pairs:
         if "\ufffd" in value or "\ufffd" in name:
             raise SearchValueInvalid.of("rest.parameter-not-utf8", name, name=name, value=value)
+
+
+def refuse_repeated(request: FhirRequest) -> None:
+    """Accepts requests whose query has each name once.
+
+    Raises:
+        InvalidRequest: a name stands twice; of its values only one could be honoured.
+    """
+    names = [name for name, _ in request.query]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequest.of("rest.parameter-twice", name, name=name)
 
 
 def count_of(parts: Parts, request: FhirRequest) -> int:

@@ -1,13 +1,10 @@
 """What reads have in common: validators of caches, and the wanted part, https://hl7.org/fhir/R4/http.html#cread."""
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-
 from fhir_server.errors import Gone
 from fhir_server.interactions.context import Parts
-from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.preconditions import is_named
-from fhir_server.interactions.queries import refuse_unknown
+from fhir_server.interactions.messages import FhirRequest, FhirResponse, stamp
+from fhir_server.interactions.preconditions import check_expected, expected_of, http_date, is_named
+from fhir_server.interactions.queries import refuse_repeated, refuse_unknown
 from fhir_server.interactions.subset import NAMES, shown, subset_of
 from fhir_server.store.contract import StoredVersion
 
@@ -17,11 +14,16 @@ def answer_with(parts: Parts, request: FhirRequest, stored: StoredVersion) -> Fh
 
     Raises:
         Gone: the version is a deletion.
+        PreconditionFailed: the client expects another version.
         SearchParameterUnknown: a parameter that reads do not have.
         SearchValueInvalid: a summary or element that there is not.
     """
     if stored.body is None:
-        raise Gone.of("rest.gone", key=str(stored.key), at=stored.updated_at.isoformat())
+        raise gone(stored)
+    if request.query:
+        refuse_unknown(request, NAMES)
+        refuse_repeated(request)
+    check_expected(stored.key, expected_of(request), stored)
     if is_known(request, stored):
         return FhirResponse(304, b"", stored.version, stored.updated_at)
     body = stored.body if not request.query else _part(parts, request, stored.key.type, stored.body)
@@ -29,8 +31,13 @@ def answer_with(parts: Parts, request: FhirRequest, stored: StoredVersion) -> Fh
 
 
 def _part(parts: Parts, request: FhirRequest, type_: str, body: bytes) -> bytes:
-    refuse_unknown(request, NAMES)
     return shown(body, subset_of(request.query, parts.definitions, [type_], counted=False), parts.definitions)
+
+
+def gone(deletion: StoredVersion) -> Gone:
+    """Returns the error that tells a deletion, with its version."""
+    at = deletion.updated_at
+    return Gone.of("rest.gone", key=str(deletion.key), at=stamp(at), version=deletion.version, updated_at=at)
 
 
 def is_known(request: FhirRequest, stored: StoredVersion) -> bool:
@@ -39,14 +46,5 @@ def is_known(request: FhirRequest, stored: StoredVersion) -> bool:
     if tags is not None:
         return is_named(tags, stored.version)
     since = request.header("if-modified-since")
-    known_at = None if since is None else _http_date(since)
+    known_at = None if since is None else http_date(since)
     return known_at is not None and stored.updated_at.replace(microsecond=0) <= known_at
-
-
-def _http_date(text: str) -> datetime | None:
-    """Returns the instant of an HTTP date; what is none must be passed over (RFC 9110, 13.1.3)."""
-    try:
-        read = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -33,10 +33,14 @@ INCLUDES = frozenset({"_include", "_revinclude"})
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which types are searched, in their order, and whose compartment they must be in."""
+    """Which types are searched, in their order, and whose compartment they must be in.
+
+    `is_named` says that the URL of the search does not tell the types, so that its links must.
+    """
 
     types: tuple[str, ...]
     focus: Key | None = None
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,11 @@ def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -
     beside = [pair for pair in pairs if len(types) > 1 and pair[0].partition(":")[0] in INCLUDES]
     alone = [pair for pair in pairs if pair not in beside]
     try:
-        read = [parse_query(type_, alone, context) for type_ in types]
+        read = _agreed(types, alone, context)
     except SearchParameterUnknown as error:
         raise _unready(parts, error) or error from None
     first = read[0]
-    named = [("_type", ",".join(types))] if len(types) > 1 else []
+    named = [("_type", ",".join(types))] if wanted.is_named else []
     return Asked(
         queries=_queries(parts, wanted, read, context),
         includes=first.includes
@@ -84,6 +88,21 @@ def asked_of(parts: Parts, request: FhirRequest, wanted: Wanted, pairs: Pairs) -
         total=dict(first.used).get("_total", ""),
         inside=_inside(first),
     )
+
+
+def _agreed(types: Sequence[ResourceType], pairs: Pairs, context: SearchContext) -> Sequence[ParsedSearch]:
+    """Returns the search of each type; what lenient handling leaves out for one of them is left out for all.
+
+    So all types are searched by what the self link says, and sorted by the same keys.
+    """
+    read = [parse_query(type_, pairs, context) for type_ in types]
+    if all(one.used == read[0].used for one in read):
+        return read
+    for type_ in types:
+        pairs = parse_query(type_, pairs, context).used
+    return [
+        replace(parse_query(type_, pairs, context), issues=one.issues) for type_, one in zip(types, read, strict=True)
+    ]
 
 
 def _queries(parts: Parts, wanted: Wanted, read: Sequence[ParsedSearch], context: SearchContext) -> tuple[Query, ...]:

@@ -22,7 +22,7 @@ async def search_system(parts: Parts, request: FhirRequest) -> FhirResponse:
     """
     searched = [t for t, s in sorted(parts.definitions.resources.items()) if "search-type" in s.interactions]
     request, types = _typed(parts, request, tuple(searched))
-    return await answer(parts, request, Wanted(types))
+    return await answer(parts, request, Wanted(types, is_named=True))
 
 
 async def search_system_by_post(parts: Parts, request: FhirRequest) -> FhirResponse:
@@ -43,7 +43,7 @@ async def search_compartment(parts: Parts, request: FhirRequest, type_: str, id_
     check_id(id_)
     focus = Key(ResourceType(type_), ResourceId(id_))
     request, types = _typed(parts, request, compartment_types(parts, focus, member))
-    return await answer(parts, request, Wanted(types, focus))
+    return await answer(parts, request, Wanted(types, focus, is_named=member == "*"))
 
 
 async def search_compartment_by_post(

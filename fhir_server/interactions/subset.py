@@ -1,6 +1,6 @@
 """Parts of resources: `_summary` and `_elements`, https://hl7.org/fhir/R4/search.html#summary."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -81,7 +81,7 @@ def shown(body: bytes, subset: Subset, definitions: Definitions) -> bytes:
 
 
 def part_of(resource: JsonObject, subset: Subset, definitions: Definitions) -> JsonObject:
-    """Returns the wanted part of a resource, tagged as a part."""
+    """Returns the wanted part of a resource, tagged as a part; with it stays what it refers to inside the resource."""
     type_ = str(resource["resourceType"])
     if subset.summary == "true":
         part = _summary(resource, type_, definitions)
@@ -91,7 +91,30 @@ def part_of(resource: JsonObject, subset: Subset, definitions: Definitions) -> J
         names = {"text"} if subset.summary == "text" else subset.elements
         kept = _mandatory_keys(definitions, type_) | {k for name in names for k in _keys(definitions, type_, name)}
         part = {key: value for key, value in resource.items() if key.removeprefix("_") in kept}
-    return _tagged({key: value for key, value in resource.items() if key in _ALWAYS} | part)
+    part = {key: value for key, value in resource.items() if key in _ALWAYS} | part
+    return _tagged(part | _referred_inside(part, resource))
+
+
+def _referred_inside(part: JsonObject, resource: JsonObject) -> JsonObject:
+    """Returns the contained resources that a part refers to, or that they refer to, as `contained`, or nothing."""
+    inside = {f"#{one.get('id')}": one for one in resource.get("contained", ()) if "contained" not in part}
+    named: dict[str, JsonObject] = {}
+    waiting = list(_anchors(part, inside)) if inside else []
+    while waiting:
+        anchor = waiting.pop()
+        if anchor not in named:
+            named[anchor] = inside[anchor]
+            waiting += _anchors(inside[anchor], inside)
+    return {"contained": [one for anchor, one in inside.items() if anchor in named]} if named else {}
+
+
+def _anchors(value: Any, inside: Collection[str]) -> Iterator[str]:
+    """Yields the strings inside a value that name one of the contained resources."""
+    if isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _anchors(child, inside)
+    elif isinstance(value, str) and value in inside:
+        yield value
 
 
 def _tagged(resource: JsonObject) -> JsonObject:

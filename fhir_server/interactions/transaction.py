@@ -2,7 +2,7 @@
 
 Every structural finding is collected with its entry; then each entry finds its resource (deletions first), references are
 rewritten, each resource validated and planned, and one commit stores them all. A lost race starts again from the
-resources. Reads come last.
+resources. Reads come last, and see what was stored; that each of them can be answered is made sure of before.
 """
 
 import asyncio
@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from fhir_server.errors import FhirError, InvalidRequest, Issue, MethodNotAllowed, NotSupported, has_errors, issue
+from fhir_server.errors import (
+    FhirError,
+    Gone,
+    InvalidRequest,
+    Issue,
+    MethodNotAllowed,
+    NotFound,
+    NotSupported,
+    has_errors,
+    issue,
+)
 from fhir_server.fhir.bundles import BundleEntry, bundle_bytes
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject
@@ -18,24 +28,22 @@ from fhir_server.interactions.batch import answer_entry
 from fhir_server.interactions.body import check_body_id, resource_of
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.delete import deletes_of
-from fhir_server.interactions.entries import Entry, read_entry
-from fhir_server.interactions.integrity import commit
+from fhir_server.interactions.entries import READS, Entry, read_entry
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.preconditions import check_if_match, check_if_none_match
+from fhir_server.interactions.preconditions import check_expected, check_if_none_match, expected_of
 from fhir_server.interactions.prefer import preference_of
 from fhir_server.interactions.transaction_drafts import BREATH, Attempt, drafts_of
 from fhir_server.interactions.transaction_steps import Step, steps_of, told_at
 from fhir_server.interactions.write_plan import (
     Draft,
+    Plan,
     Unchanged,
-    if_match_of,
     plan_put,
     repeat_on_lost_race,
 )
 from fhir_server.interactions.written import written
 from fhir_server.store.contract import Key, Snapshot, StoredVersion, Write
 
-READS = ("GET", "HEAD")
 _CODES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -50,17 +58,19 @@ async def transaction(parts: Parts, request: FhirRequest, bundle: JsonObject) ->
     """
     entries = _read_entries(parts, request, bundle)
     writing = [e for e in entries if e.method not in READS]
+    reading = [e for e in entries if e.method in READS]
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> dict[int, BundleEntry]:
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[dict[int, BundleEntry]]:
         steps = await steps_of(parts, snapshot, writing, request.base)
         current = {v.key: v for v in await snapshot.read_many([key for step in steps for key in step.keys])}
         this = Attempt(parts, request, snapshot, current)
-        return await _store(this, steps, await drafts_of(this, steps), now)
+        drafts = await drafts_of(this, steps)
+        await _check_reads(this, reading, steps)
+        return await _planned(this, steps, drafts, now)
 
-    answers = await repeat_on_lost_race(parts, attempt) if writing else {}
-    for entry in entries:
-        if entry.index not in answers:
-            answers[entry.index] = await _answer_read(parts, request, entry)
+    answers = await repeat_on_lost_race(parts, request.base, attempt) if writing else {}
+    for entry in reading:
+        answers[entry.index] = await _answer_read(parts, request, entry, is_checked=bool(writing))
     return FhirResponse(200, bundle_bytes("transaction-response", [answers[e.index] for e in entries]))
 
 
@@ -73,7 +83,11 @@ def _read_entries(parts: Parts, request: FhirRequest, bundle: JsonObject) -> lis
         if entry is None:
             continue
         issues.extend(_offered(parts, entry))
-        if entry.full_url and entry.method == "POST" and seen.setdefault(entry.full_url, index) != index:
+        if (
+            entry.full_url
+            and entry.method in ("POST", "PUT", "PATCH")
+            and seen.setdefault(entry.full_url, index) != index
+        ):
             issues.append(issue("bundle.full-url-twice", f"{entry.where}.fullUrl", url=entry.full_url))
         entries.append(entry)
     if has_errors(issues):
@@ -110,41 +124,63 @@ def _type_alone(entry: Entry) -> bytes:
     return encode({"resourceType": (entry.resource or {}).get("resourceType")})
 
 
-async def _store(
+async def _check_reads(this: Attempt, reading: Sequence[Entry], steps: Sequence[Step]) -> None:
+    """Reads once before anything is stored: a transaction is accepted only if every entry succeeds.
+
+    Raises:
+        FhirError: a read that fails, though the transaction writes what it is about, or one of what it deletes.
+    """
+    deleted = {(key.type, key.id): step for step in steps if step.entry.method == "DELETE" for key in step.keys}
+    written = {(step.key.type, step.key.id) for step in steps if step.entry.method != "DELETE"}
+    for entry in reading:
+        with told_at(f"{entry.where}.request.url"):
+            if entry.path in deleted:
+                raise Gone.of("bundle.read-deleted", key="/".join(entry.path), first=deleted[entry.path].entry.where)
+            try:
+                await _read(this.parts, this.request, entry)
+            except (NotFound, Gone):
+                if entry.path[:2] not in written:
+                    raise
+
+
+async def _planned(
     this: Attempt, steps: Sequence[Step], drafts: Mapping[int, Draft], now: datetime
-) -> dict[int, BundleEntry]:
-    """Commits every write at once and answers each step."""
+) -> Plan[dict[int, BundleEntry]]:
+    """Plans to commit every write at once and to answer each step."""
     writes: list[Write] = []
     unchanged: dict[Key, StoredVersion] = {}
     for number, step in enumerate(steps):
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
         if step.writes:
-            planned = await _planned(this, step, drafts.get(step.entry.index), now)
+            planned = await _writes(this, step, drafts.get(step.entry.index), now)
             unchanged |= {one.stored.key: one.stored for one in planned if isinstance(one, Unchanged)}
             writes += [one for one in planned if not isinstance(one, Unchanged)]
     places = {key: _place(step) for step in steps for key in step.keys}
-    stored = await commit(this.parts, writes, now, base=this.request.base, places=places) if writes else ()
-    versions = unchanged | {version.key: version for version in stored}
-    return {step.entry.index: _answer(this, step, versions, drafts.get(step.entry.index)) for step in steps}
+
+    def answers(stored: Sequence[StoredVersion]) -> dict[int, BundleEntry]:
+        versions = unchanged | {version.key: version for version in stored}
+        return {step.entry.index: _answer(this, step, versions, drafts.get(step.entry.index)) for step in steps}
+
+    return Plan(writes, answers, places)
 
 
 def _place(step: Step) -> str:
     return step.entry.where if step.entry.method == "DELETE" else f"{step.entry.where}.resource"
 
 
-async def _planned(this: Attempt, step: Step, draft: Draft | None, now: datetime) -> list[Write | Unchanged]:
+async def _writes(this: Attempt, step: Step, draft: Draft | None, now: datetime) -> list[Write | Unchanged]:
     with told_at(step.entry.where):
         if draft is not None:
             if step.entry.method == "PUT":
                 check_if_none_match(step.entry.as_request(this.request), this.current.get(step.key))
             return [plan_put(this.parts, draft, this.current.get(step.key), now)]
-        wanted = if_match_of(step.entry.as_request(this.request))
+        wanted = expected_of(step.entry.as_request(this.request))
         if step.deletes is None:
-            check_if_match(step.key, wanted, this.current.get(step.key))
+            check_expected(step.key, wanted, this.current.get(step.key))
         targets = [this.current[key] for key in step.keys if key in this.current and this.current[key].body is not None]
         for target in targets:
-            check_if_match(target.key, wanted, target)
+            check_expected(target.key, wanted, target)
         return list(await deletes_of(this.parts, this.snapshot, targets))
 
 
@@ -153,16 +189,17 @@ def _answer(this: Attempt, step: Step, versions: Mapping[Key, StoredVersion], dr
     if step.entry.method == "DELETE":
         made = versions.get(step.key) if len(step.keys) == 1 else None
         gone = FhirResponse(204, b"", made.version, made.updated_at) if made else FhirResponse(204)
-        return answer_entry(request.base, gone)
+        return answer_entry(step.entry, request.base, gone)
     if step.same_as is not None:
-        return answer_entry(request.base, written(_quiet(request), step.same_as.existing or versions[step.key], 200))
+        same = written(_quiet(request), step.same_as.existing or versions[step.key], 200)
+        return answer_entry(step.entry, request.base, same)
     if step.existing is not None:
-        return answer_entry(request.base, written(request, step.existing, 200))
+        return answer_entry(step.entry, request.base, written(request, step.existing, 200))
     before = this.current.get(step.key)
     status = 200 if before is not None and before.body is not None else 201
     issues = draft.issues if draft else ()
     quiet = request if before is not None and versions[step.key] is before else _quiet(request)
-    return answer_entry(request.base, written(quiet, versions[step.key], status, issues))
+    return answer_entry(step.entry, request.base, written(quiet, versions[step.key], status, issues))
 
 
 def _quiet(request: FhirRequest) -> FhirRequest:
@@ -172,7 +209,16 @@ def _quiet(request: FhirRequest) -> FhirRequest:
     return request._replace(headers={**request.headers, "prefer": "return=minimal"})
 
 
-async def _answer_read(parts: Parts, request: FhirRequest, entry: Entry) -> BundleEntry:
+async def _answer_read(parts: Parts, request: FhirRequest, entry: Entry, *, is_checked: bool) -> BundleEntry:
     from fhir_server.interactions.dispatch import dispatch
 
-    return answer_entry(request.base, await dispatch(parts, entry.as_request(request)))
+    if is_checked:
+        return answer_entry(entry, request.base, await dispatch(parts, entry.as_request(request)))
+    with told_at(f"{entry.where}.request.url"):
+        return answer_entry(entry, request.base, await _read(parts, request, entry))
+
+
+async def _read(parts: Parts, request: FhirRequest, entry: Entry) -> FhirResponse:
+    from fhir_server.interactions.dispatch import route
+
+    return await route(parts, entry.as_request(request))

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server.errors import Issue, ResourceInvalid, has_errors, issue
+from fhir_server.errors import Issue, MultipleMatches, ResourceInvalid, has_errors, issue
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.references import rewrite_links
@@ -25,9 +25,9 @@ from fhir_server.interactions.context import Parts
 from fhir_server.interactions.integrity import needs_of
 from fhir_server.interactions.messages import FhirRequest
 from fhir_server.interactions.patch import change_of, existing, patched
-from fhir_server.interactions.preconditions import check_if_match
+from fhir_server.interactions.preconditions import check_expected, expected_of
 from fhir_server.interactions.transaction_steps import Step, told_at
-from fhir_server.interactions.write_plan import Draft, findings_of, if_match_of
+from fhir_server.interactions.write_plan import Draft, findings_of
 from fhir_server.search.match import Indexed, matches
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
@@ -60,9 +60,9 @@ async def drafts_of(this: Attempt, steps: Sequence[Step]) -> dict[int, Draft]:
     drafts: dict[int, Draft] = {}
     for number, step in enumerate(storing):
         resource = resources[step.entry.index]
-        if found:
+        if found and not _is_apart(resource):
             resource = rewrite_links(resource, found, this.parts.definitions.model)
-        if has_own and step.key.type != "Bundle":
+        if has_own and not _is_apart(resource):
             resource = made_relative(resource, this.request.base)
         drafts[step.entry.index] = _draft(this, step, resource, issues)
         if number % BREATH == BREATH - 1:
@@ -93,9 +93,16 @@ def _linked_resources(this: Attempt, storing: Sequence[Step], steps: Sequence[St
 def _resource_of(this: Attempt, step: Step, ids: Mapping[str, str]) -> JsonObject:
     entry, model = step.entry, this.parts.definitions.model
     resource = entry.resource or {}
+    if _is_apart(resource):
+        return resource
     if entry.method == "PATCH":
         return _patched(this, step, resource if resource["resourceType"] == "Binary" else _linked(resource, ids, this))
     return rewrite_links(resource, ids, model)
+
+
+def _is_apart(resource: JsonObject) -> bool:
+    """Tells whether the links of a resource are its own affair: those of a Bundle are about its entries."""
+    return resource.get("resourceType") == "Bundle"
 
 
 def _linked(parameters: JsonObject, ids: Mapping[str, str], this: Attempt) -> JsonObject:
@@ -106,14 +113,15 @@ def _patched(this: Attempt, step: Step, patch: JsonObject) -> JsonObject:
     request = replace(step.entry, resource=patch).as_request(this.request)
     with told_at(step.entry.where):
         current = existing(step.key, this.current.get(step.key))
-        check_if_match(step.key, if_match_of(request), current)
+        check_expected(step.key, expected_of(request), current)
         return patched(current, change_of(this.parts, request))
 
 
 def _draft(this: Attempt, step: Step, resource: JsonObject, issues: list[Issue]) -> Draft:
     """Returns a step's draft, and adds what is wrong with it to the issues."""
     place = f"{step.entry.where}.resource"
-    issues.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in unresolved_in(resource, place))
+    lost = () if _is_apart(resource) else unresolved_in(resource, place)
+    issues.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in lost)
     found = _findings(this.parts, resource, place)
     issues.extend(found)
     request = step.entry.as_request(this.request)
@@ -121,7 +129,7 @@ def _draft(this: Attempt, step: Step, resource: JsonObject, issues: list[Issue])
         step.key,
         resource,
         step.entry.method,
-        if_match_of(request),
+        expected_of(request),
         step.criteria.query if step.criteria else None,
         needs_of(this.parts, resource, this.request.base),
         this.request.base,
@@ -143,10 +151,11 @@ async def _conditional_targets(
     """Returns what each conditional reference becomes; what the transaction itself stores counts as stored."""
     places: dict[str, str] = {}
     for step in steps:
-        if not any(map(is_conditional, texts_in(resources[step.entry.index]))):
+        resource = resources[step.entry.index]
+        if _is_apart(resource) or not any(is_conditional(text, this.request.base) for text in texts_in(resource)):
             continue
-        for place, text in references_in(resources[step.entry.index], f"{step.entry.where}.resource"):
-            if is_conditional(text):
+        for place, text in references_in(resource, f"{step.entry.where}.resource"):
+            if is_conditional(text, this.request.base):
                 places.setdefault(text, place)
     return {text: await _conditional_target(this, steps, resources, (text, place)) for text, place in places.items()}
 
@@ -155,7 +164,7 @@ async def _conditional_target(
     this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject], reference: tuple[str, str]
 ) -> str:
     text, place = reference
-    type_ = ResourceType(text.partition("?")[0])
+    type_ = ResourceType(text.partition("?")[0].removeprefix(f"{this.request.base}/"))
     with told_at(place):
         this.parts.support(type_)
         criteria = criteria_of(this.parts, type_, text, this.request.base)
@@ -167,9 +176,10 @@ async def _conditional_target(
     written = [key.id for key in this.current if key.type == type_]
     page = await this.snapshot.search(criteria.without(written).query)
     found = [*within, *(str(match.key) for match in page.matches)]
-    if len(found) != 1:
-        count = "several" if len(found) > 1 else 0
-        raise ResourceInvalid(issue("bundle.conditional-reference", place, reference=text, count=count))
+    if not found:
+        raise ResourceInvalid(issue("bundle.conditional-reference", place, reference=text))
+    if len(found) > 1:
+        raise MultipleMatches(issue("bundle.conditional-reference-many", place, reference=text))
     return found[0]
 
 

@@ -11,8 +11,8 @@ from fhir_server.interactions.context import Parts
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.preconditions import check_if_none_match
 from fhir_server.interactions.queries import refuse_unknown
-from fhir_server.interactions.storing import draft_of, store_draft
-from fhir_server.interactions.write_plan import repeat_on_lost_race
+from fhir_server.interactions.storing import draft_of, plan_draft
+from fhir_server.interactions.write_plan import Plan, repeat_on_lost_race
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
 
@@ -31,12 +31,12 @@ async def update(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fh
     key = Key(ResourceType(type_), ResourceId(id_))
     draft = draft_of(parts, request, key, resource=resource, method="PUT")
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         current = await snapshot.read(key)
         check_if_none_match(request, current)
-        return await store_draft(parts, request, draft, current=current, now=now)
+        return plan_draft(parts, request, draft, current=current, now=now)
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
 async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -53,20 +53,20 @@ async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> 
     fresh = Key(ResourceType(type_), ResourceId(parts.ids.fresh()))
     draft = draft_of(parts, request, fresh, resource=resource, method="PUT")
 
-    async def attempt(snapshot: Snapshot, now: datetime) -> FhirResponse:
+    async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         match = await find_one(snapshot, criteria)
         if match is not None:
             check_same_id(resource.get("id"), match)
             check_if_none_match(request, match)
             found = replace(draft, key=match.key)
-            return await store_draft(parts, request, found, current=match, now=now)
+            return plan_draft(parts, request, found, current=match, now=now)
         key = key_of_new(resource.get("id"), fresh)
         current = await snapshot.read(key)
         check_free(key, current, criteria.text)
         created = replace(draft, key=key, unless=criteria.query)
-        return await store_draft(parts, request, created, current=current, now=now)
+        return plan_draft(parts, request, created, current=current, now=now)
 
-    return await repeat_on_lost_race(parts, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt)
 
 
 def check_same_id(id_: object, match: StoredVersion, path: str | None = None) -> None:

@@ -17,7 +17,7 @@ from fhir_server.mapping.template import FieldAccess, key_atom
 
 
 class Assembled(NamedTuple):
-    """What a record gives: bundle entries with what they are, collected resources, references to all, and what lacks a key.
+    """What a record gives: bundle entries with what they are, collected resources, references to the entries, and what lacks a key.
 
     `unkeyed` are places in the map and lines (0: the record itself); `entries` is None where there would be resources
     if they did not all lack a key.
@@ -216,11 +216,11 @@ def _whole(head: JsonObject, source: str, own: JsonObject | None, body: JsonObje
 
 def _write_entry(script: Script, resource: ResourcePlan, one: _Instance, made: str) -> None:
     with script.block("if made_one is not None:"):
-        script.line(f"references.append({one.reference})")
         if resource.collect:
             own = f"{script.constant(_own_arrays)}(made_one, {resource.collect!r})"
             script.line(f"collected.append(({resource.name!r}, {own}))")
             return
+        script.line(f"references.append({one.reference})")
         request = f"{{'method': 'PUT', 'url': {one.reference}}}"
         script.line(
             f"entries.append({{'fullUrl': 'urn:uuid:' + {one.id}, 'resource': made_one, 'request': {request}}})"

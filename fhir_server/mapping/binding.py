@@ -1,5 +1,6 @@
 """Which table a file is, and which of its columns feed what. See docs/decisions/0002-mapping-language.md."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ from fhir_server.mapping.record import without_number
 from fhir_server.mapping.sources.rows import FileRefused
 
 _SHOWN_COLUMNS = 3
+_OTHER_SEPARATOR = re.compile("[;|，；、]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ def find_table(dialect: Dialect, header: Sequence[str], *, file: str) -> Table:
     Raises:
         FileRefused: it is none of the dialect's tables for this form; what the nearest one misses is named.
     """
+    if len(header) == 1 and (mark := _OTHER_SEPARATOR.search(header[0])):
+        raise FileRefused(issue("mapping.separator", file=file, mark=mark[0]))
     tables = [table for table in dialect.tables if table.parent or not table.group]
     missing = {table.name: _missing(dialect, table, header) for table in tables}
     fitting = [table for table in tables if not missing[table.name]]

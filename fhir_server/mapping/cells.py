@@ -23,6 +23,7 @@ _WITH_UNIT = re.compile(r"(-?[0-9.]+) ?([^0-9., ].*)")
 _SEPARATORS = {",": re.compile(r"[,，、;；|\n](?![^(（]*[)）])")}
 _NEARLY_SEPARATORS = re.compile(r"[\s/]+")
 _LOST_DIGITS = re.compile(r"[0-9](?:\.[0-9]+)?[Ee]\+[0-9]{1,2}")
+_POINT_ZERO = re.compile(r"([0-9]{6,})\.0")
 _DAYS = frozenset({"date", "datetime"})
 EARLIEST_YEAR = "1850"
 """Nobody whose record is kept was born before; what is older is a typing error (0025) or an empty date of a database."""
@@ -239,6 +240,9 @@ def _value(cell: _Cell, target: Target, text: str) -> Any:
         return scaled(Decimal(value), factor)
     if isinstance(value, str) and value in cell.column.nulls:
         return None
+    if target.field.type == "string" and (amount := _POINT_ZERO.fullmatch(value)):
+        cell.tell("mapping.point-zero", target, Severity.INFORMATION, meant=amount[1])
+        return amount[1]
     return _day(cell, target, text, value) if target.field.type in _DAYS else value
 
 

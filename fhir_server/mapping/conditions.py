@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from fhir_server.mapping.nodes import Write
-from fhir_server.mapping.record import plain
+from fhir_server.mapping.record import Code, plain
 from fhir_server.mapping.script import Script
 from fhir_server.mapping.template import Context, FieldAccess
 from fhir_server.mapping.yaml_files import text_of
@@ -97,10 +97,15 @@ def _is(name: str, codes: Any, context: Context) -> Condition:
     wanted = frozenset(text_of(c) for c in (codes if isinstance(codes, list) else [codes]))
 
     def test(value: Any) -> bool:
-        found = plain(value)
-        return any(text_of(v) in wanted for v in (found if isinstance(found, list) else [found]) if v is not None)
+        found = [_own(v) for v in (value if type(value) is list else [value])]
+        return any(text_of(v) in wanted for v in found if v is not None)
 
     return _over(_value(name, context), test)
+
+
+def _own(value: Any) -> Any:
+    """A value as conditions compare it: a code as the form's own, so that one without a counterpart is like no other."""
+    return value.code if type(value) is Code else plain(value)
 
 
 def _age(name: str, low: int | None, high: int | None, context: Context) -> Condition:
@@ -127,11 +132,13 @@ def years_between(day: str, today: date) -> int:
 
 
 def _same(name: str, other: str, context: Context) -> Condition:
-    one, two = _value(name, context), _value(other, context)
+    """Two fields that say the same; of a field in the lines of a group, that some line says it."""
+    one, two = sorted((_value(name, context), _value(other, context)), key=lambda access: access.is_list)
 
     def write(script: Script) -> str:
-        value, as_json = one.atom(script), script.constant(plain)
-        return f"({value} is not None and {as_json}({value}) == {as_json}({two.atom(script)}))"
+        value, wanted, as_json = one.atom(script), two.atom(script), script.constant(plain)
+        test = f"in ({as_json}({wanted}) or ())" if two.is_list else f"== {as_json}({wanted})"
+        return f"({value} is not None and {as_json}({value}) {test})"
 
     return Condition(write, frozenset((one.path, two.path)), one.is_of_line or two.is_of_line)
 

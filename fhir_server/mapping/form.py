@@ -17,7 +17,9 @@ _ATTRIBUTES = frozenset(
 _FORM_KEYS = frozenset(
     {"form", "title", "specification", "note", "key", "key_fallback", "fields", "rules", "across", "places"}
 )
-_RULE_SHAPES = frozenset({"greater", "before", "not_after", "not_future", "requires", "any_of", "alone"})
+_RULE_SHAPES = frozenset(
+    {"greater", "before", "not_after", "not_future", "requires", "forbids", "same", "any_of", "alone"}
+)
 _ACROSS_SHAPES = frozenset({"unique", "no_overlap"})
 _RULE_KEYS = {"key", "en", "zh", "severity"}
 _PLACE = re.compile(r"([A-Za-z]\w*)(?:\[([1-9]\d*)\])?(?:\.([A-Za-z]\w*))?")
@@ -205,6 +207,8 @@ def _rule(raw: Any, known: frozenset[str], *, file: str, place: str) -> Rule:
     shape = shapes[0]
     arguments = [entry[shape]] if isinstance(entry[shape], str) else entry[shape]
     fields = _named(arguments) if isinstance(arguments, dict) else tuple(arguments)
+    if len({name.rpartition(".")[0] for name in fields}) > 1:
+        raise BrokenMapping(file, place, f"one rule names fields of the record, or of one group: {', '.join(fields)}")
     is_warning = entry.get("severity") == "warning"
     return Rule(entry["key"], shape, arguments, fields, entry["en"], entry["zh"], is_warning)
 
@@ -212,7 +216,7 @@ def _rule(raw: Any, known: frozenset[str], *, file: str, place: str) -> Rule:
 def _named(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields that the arguments of a rule name, whatever its shape."""
     then = [name for f in arguments.get("then", ()) for name in (f if isinstance(f, list) else [f])]
-    return (*(arguments[n] for n in ("field", "of", "start", "end") if n in arguments), *then)
+    return (*(arguments[n] for n in ("field", "as", "at", "of", "start", "end") if n in arguments), *then)
 
 
 def _check_references(form: Form, file: str) -> None:

@@ -21,14 +21,28 @@ class _Case:
 
     values: JsonObject
     today: str
+    line: str = ""
 
     def get(self, name: str) -> Any:
-        return plain(self.values.get(name))
+        return plain(self._value(name))
 
-    def code(self, name: str) -> Any:
-        """The form's own code; a source's code without counterpart is none of them, whatever it looks like."""
-        value = self.values.get(name)
-        return value.code if isinstance(value, Code) else plain(value)
+    def codes(self, name: str) -> list[Any]:
+        """The form's own codes; a source's code without counterpart is none of them, whatever it looks like."""
+        value = self._value(name)
+        found = [v.code if isinstance(v, Code) else plain(v) for v in (value if isinstance(value, list) else [value])]
+        return [code for code in found if code is not None]
+
+    def lines_of(self, name: str) -> "list[_Case]":
+        """The record itself, or for a field inside a group (`members.status`) each of its lines."""
+        group, point, _ = name.partition(".")
+        lines = enumerate(self.values.get(group) or (), 1) if point else ()
+        return [_Case(line, self.today, f"{group}[{n}].") for n, line in lines] if point else [self]
+
+    def place(self, name: str) -> str:
+        return self.line + name.rpartition(".")[2]
+
+    def _value(self, name: str) -> Any:
+        return self.values.get(name.rpartition(".")[2])
 
 
 def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Issue]:
@@ -38,7 +52,12 @@ def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Iss
     """
     case = _Case(record.values, today.date().isoformat())
     broken = [(rule, place) for rule in form.rules for place in _RULES[rule.shape](case, rule.arguments)]
-    return [_finding(rule, record, place, form.fields[place].label) for rule, place in broken]
+    return [_finding(rule, record, place, _label(form, place)) for rule, place in broken]
+
+
+def _label(form: Form, place: str) -> str:
+    found = form.find(place)
+    return found.label if found else place
 
 
 def _finding(rule: Rule, record: FormRecord, place: str, label: str) -> Issue:
@@ -78,10 +97,31 @@ def _not_future(case: _Case, fields: list[str]) -> list[str]:
 
 
 def _requires(case: _Case, given: JsonObject) -> list[str]:
+    wanted = [f if isinstance(f, list) else [f] for f in given["then"]]
+    lines = [line for line in case.lines_of(given["field"]) if _applies(line, given)]
+    missing = [(line, fields[0]) for line in lines for fields in wanted if all(line.get(f) is None for f in fields)]
+    return [line.place(str(given.get("at", first))) for line, first in missing]
+
+
+def _applies(case: _Case, given: JsonObject) -> bool:
     wanted = given.get("is")
-    applies = case.get(given["field"]) is not None if wanted is None else case.code(given["field"]) in wanted
-    wanted_fields = [f if isinstance(f, list) else [f] for f in given["then"]] if applies else []
-    return [fields[0] for fields in wanted_fields if all(case.get(f) is None for f in fields)]
+    return (
+        case.get(given["field"]) is not None if wanted is None else any(c in wanted for c in case.codes(given["field"]))
+    )
+
+
+def _forbids(case: _Case, given: JsonObject) -> list[str]:
+    """Fields that an answer leaves nothing to say in: the name of a disease beside 无. A group is told at the answer."""
+    lines = [line for line in case.lines_of(given["field"]) if _applies(line, given)]
+    found = [(line, name) for line in lines for name in given["then"] if line.get(name) is not None]
+    return list(dict.fromkeys(n.place(given["field"] if isinstance(n.get(f), list) else f) for n, f in found))
+
+
+def _same(case: _Case, given: JsonObject) -> list[str]:
+    """Two codes of one thing that contradict each other; told at the one that is not used."""
+    one, other = case.codes(given["field"]), case.codes(given["as"])
+    is_open = any(code in given.get("unless", ()) for code in one)
+    return [given["field"]] if one and other and one != other and not is_open else []
 
 
 def _any_of(case: _Case, fields: list[str]) -> list[str]:
@@ -100,6 +140,8 @@ _RULES: dict[str, Callable[[_Case, Any], list[str]]] = {
     "not_after": _not_after,
     "not_future": _not_future,
     "requires": _requires,
+    "forbids": _forbids,
+    "same": _same,
     "any_of": _any_of,
     "alone": _alone,
 }

@@ -9,7 +9,7 @@ from fhir_server.mapping.nodes import Node
 from fhir_server.mapping.record import Unverified, plain
 from fhir_server.mapping.script import Script
 from fhir_server.mapping.tables import display_of
-from fhir_server.mapping.template import Context, FieldAccess, check_options, fields_of
+from fhir_server.mapping.template import Context, FieldAccess, check_options, compile_template, fields_of
 
 _BLANK = re.compile(r"\{(\.?[A-Za-z]\w*|\.)\}")
 
@@ -44,7 +44,8 @@ def base64_directive(entry: JsonObject, context: Context) -> Node:
 
 
 def _sentences(raw: Any, context: Context) -> Node:
-    nodes = [_sentence(s, context) for s in (raw if isinstance(raw, list) else [raw])]
+    given = raw if isinstance(raw, list) else [raw]
+    nodes = [_sentence(s, context) if isinstance(s, str) else compile_template(s, context) for s in given]
     if len(nodes) == 1:
         return nodes[0]
 

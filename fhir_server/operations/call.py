@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from fhir_server.errors import BadStructure, BadValue, Gone, MissingElement, NotFound, SearchParameterUnknown
+from fhir_server.errors import (
+    BadStructure,
+    BadValue,
+    Gone,
+    Language,
+    MissingElement,
+    NotFound,
+    SearchParameterUnknown,
+    issue,
+)
 from fhir_server.fhir.dates import Range, range_of
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject, ResourceId
@@ -18,6 +27,7 @@ from fhir_server.interactions.messages import FhirRequest
 from fhir_server.store.contract import Key, Snapshot, Store, StoredVersion
 
 _FORMATTING = ("_format", "_pretty")
+_INVALID = "rest.parameter-invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Given:
         """
         found = next((v for n, v in self.values if n == name), None)
         if isinstance(found, dict):
-            raise refused(name, "an object", "a plain value")
+            raise refused(name, "{...}", "operation.expected-plain")
         return found
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -50,7 +60,7 @@ class Given:
         """
         text = self.text(name)
         if text not in (None, "true", "false"):
-            raise refused(name, str(text), "true or false")
+            raise refused(name, str(text), "operation.expected-flag")
         return text == "true"
 
     def number(self, name: str, default: int, most: int) -> int:
@@ -63,7 +73,7 @@ class Given:
         if text is None:
             return default
         if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) < 1:
-            raise refused(name, text, "a whole number of 1 or more")
+            raise refused(name, text, "operation.expected-count")
         return min(int(text), most)
 
     def dates(self, parts: Parts, name: str) -> Range | None:
@@ -76,7 +86,7 @@ class Given:
         try:
             return None if text is None else range_of(text.replace(" ", "+"), parts.zone)
         except ValueError:
-            raise refused(name, str(text), "a date or an instant such as 2026-01-31T08:00:00+08:00") from None
+            raise refused(name, str(text), "operation.expected-date") from None
 
     def object(self, name: str) -> JsonObject:
         """Returns a resource or complex value.
@@ -89,7 +99,7 @@ class Given:
         if found is None:
             raise MissingElement.of("operation.parameter-missing", name, name=name)
         if isinstance(found, str):
-            raise refused(name, found, "a resource or complex value")
+            raise refused(name, found, "operation.expected-object")
         return found
 
     @property
@@ -98,9 +108,13 @@ class Given:
         return [(n, v) for n, v in self.values if isinstance(v, str)]
 
 
-def refused(name: str, value: str, expected: str) -> BadValue:
-    """Returns the error for a parameter value that cannot be taken."""
-    return BadValue.of("rest.parameter-invalid", name, name=name, value=value[:80], expected=expected)
+def refused(name: str, value: str, expected: str, **params: Any) -> BadValue:
+    """Returns the error for a parameter value that cannot be taken; `expected` is the key that says what could be."""
+    wanted = issue(expected, **params)
+    told: dict[str, Any] = {"name": name, "value": value[:80]}
+    languages: tuple[Language, ...] = ("en", "zh")
+    texts = {of: issue(_INVALID, **told, expected=wanted.text(of)).text(of) for of in languages}
+    return BadValue.of(_INVALID, name, **told, expected=wanted.text(), **texts)
 
 
 def read_given(

@@ -20,5 +20,5 @@ async def convert(parts: Parts, request: FhirRequest, target: Target) -> FhirRes
     resource = read_given(request, ("input",), resource="input").object("input")
     type_ = resource.get("resourceType")
     if type_ not in parts.definitions.model.resources:
-        raise refused("input", str(type_), "a resource of R4")
+        raise refused("input", str(type_), "operation.expected-r4-resource")
     return FhirResponse(200, encode(resource))

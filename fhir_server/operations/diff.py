@@ -18,7 +18,6 @@ from fhir_server.operations.diff_changes import Change, Item, changes_between
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_EXPECTED = "a version such as 2, or {type}/[id] or {type}/[id]/_history/[version]"
 
 
 async def diff(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
@@ -51,7 +50,7 @@ async def _named(snapshot: Snapshot, request: FhirRequest, key: Key, name: str, 
     if not _VERSION.fullmatch(text):
         parsed = parse_reference(text, request.base)
         if parsed.type != key.type or not parsed.id or not _VERSION.fullmatch(parsed.version or "1"):
-            raise refused(name, text, _EXPECTED.format(type=key.type))
+            raise refused(name, text, "operation.expected-version", type=key.type)
         key, version = Key(ResourceType(parsed.type), ResourceId(parsed.id)), parsed.version
     if not version:
         return await present(snapshot, key)

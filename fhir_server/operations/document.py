@@ -54,7 +54,7 @@ def _wanted(request: FhirRequest, target: Target, given: Given) -> Key:
     if name is None:
         raise NotSupported.of("document.elsewhere", "id", id=text[:80])
     if name[0] != "Composition":
-        raise refused("id", text, "an id, Composition/[id] or its URL on this server")
+        raise refused("id", text, "operation.expected-composition")
     return Key(ResourceType("Composition"), ResourceId(name[1]))
 
 

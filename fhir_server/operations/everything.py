@@ -1,4 +1,4 @@
-"""`$everything` of a patient or an encounter, https://hl7.org/fhir/R4/patient-operation-everything.html."""
+"""`$everything` of a patient, an encounter or a group, https://hl7.org/fhir/R4/patient-operation-everything.html."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,9 +15,9 @@ from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.interactions.queries import self_url
 from fhir_server.operations.call import Given, check_type, key_of, present, read_given, refused, resource_in
+from fhir_server.operations.everything_owners import Owners, patients_of
 from fhir_server.operations.everything_places import Limits, Place, Section, ids_query, query_of, sections_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.search.query import Query, SortBy, SortKey
 from fhir_server.store.contract import Cursor, Key, Snapshot, StoredVersion
 
 ONCE = ("_since", "_count", "_page")
@@ -26,26 +26,26 @@ STRETCH = 500
 """Resources that are read at a time in search of what they refer to."""
 MOST_READ = 50_000
 """Resources of one compartment that are read in search of what they refer to."""
-_BY_ID = (SortKey(SortBy.ID),)
 
 
 async def everything(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
     """Returns one page of a compartment: the owner, its resources by type and id, then what they refer to, each once.
 
-    Without an instance it is the compartments of all patients, one after another, and nothing stands on a page twice.
+    Without an instance it is the compartments of all patients, of a Group those of its patients, one after another, and
+    nothing stands on a page twice.
     `_since` is inclusive and about the last update, `start` and `end` about the date of care; a resource without such a
     date stays. What is referred to is followed for one hop, and never leads to another patient's data.
 
     Raises:
-        NotFound, Gone: there is no such patient or encounter.
+        NotFound, Gone: there is no such patient, encounter or group.
         BadValue: a value that cannot be read.
         SearchParameterUnknown: an unknown parameter.
         SearchValueInvalid: a page token that is not ours.
         TooCostly: the compartment is too large to look for what it refers to.
     """
-    check_type(target, "everything", "Patient", "Encounter")
+    check_type(target, "everything", "Patient", "Encounter", "Group")
     assert target.type is not None
-    of_patients = target.type == "Patient"
+    of_patients = target.type != "Encounter"
     given = read_given(request, (*ONCE, *CARE) if of_patients else ONCE, ("_type",))
     limits = _limits(parts, given)
     count = given.number("_count", parts.settings.max_count, parts.settings.max_count)
@@ -53,7 +53,11 @@ async def everything(parts: Parts, request: FhirRequest, target: Target) -> Fhir
     fingerprint = "/".join(request.path) + "?" + "&".join(f"{k}={v}" for k, v in used)
     async with parts.store.snapshot() as snapshot:
         moment, place = await _begin(parts, snapshot, target, given.text("_page"), fingerprint)
-        walk = _Walk(parts, snapshot, moment, limits, sections_of(parts, target.type), target.id is None, request.base)
+        others = await _others(snapshot, moment, target, request.base)
+        if place is None and others is not None:
+            place = await others.after("")
+        sections = sections_of(parts, ResourceType("Patient") if of_patients else target.type)
+        walk = _Walk(parts, snapshot, moment, limits, sections, others, request.base)
         matches, included, following = await _page(walk, place, count)
     links = [Link("self", self_url(request, given.pairs))]
     if following is not None:
@@ -68,8 +72,10 @@ def _limits(parts: Parts, given: Given) -> Limits:
     types = given.texts("_type")
     for type_ in types:
         if ResourceType(type_) not in parts.definitions.resources:
-            raise refused("_type", type_, "types of this server, as its CapabilityStatement lists them")
+            raise refused("_type", type_, "operation.expected-type")
     since, start, end = (given.dates(parts, name) for name in ("_since", *CARE))
+    if start and end and end.high <= start.low:
+        raise refused("end", str(given.text("end")), "operation.expected-end", start=given.text("start"))
     care = Range(start.low if start else OPEN_LOW, end.high if end else OPEN_HIGH) if start or end else None
     return Limits(frozenset(types), since.low if since else None, care)
 
@@ -83,16 +89,17 @@ async def _begin(
         return Moment(found.moment), Place(str(owner), int(section or 0), found.id)
     if target.id is not None:
         owned = await present(snapshot, key_of(target))
-        return snapshot.moment, Place(str(owned.key))
+        return snapshot.moment, None if target.type == "Group" else Place(str(owned.key))
     if target.type != "Patient":
         raise NotSupported.of("operation.instance-missing", name="everything", type=target.type)
-    return snapshot.moment, await _owner_after(snapshot, snapshot.moment, "")
+    return snapshot.moment, None
 
 
-async def _owner_after(snapshot: Snapshot, moment: Moment, id_: str) -> Place | None:
-    query = Query(ResourceType("Patient"), (), _BY_ID, count=1)
-    page = await snapshot.search(query, Cursor(moment, (id_,), ResourceId(id_)))
-    return Place(str(page.matches[0].key)) if page.matches else None
+async def _others(snapshot: Snapshot, moment: Moment, target: Target, base: str) -> Owners | None:
+    """Returns whose compartments follow that of one owner, None where there is one owner only."""
+    if target.type == "Group":
+        return Owners(snapshot, moment, await patients_of(snapshot, moment, key_of(target), base))
+    return Owners(snapshot, moment) if target.id is None else None
 
 
 async def _page(
@@ -118,7 +125,7 @@ class _Walk:
     moment: Moment
     limits: Limits
     sections: tuple[Section, ...]
-    goes_on: bool
+    others: Owners | None
     base: str
 
     async def step(self, place: Place, most: int) -> tuple[list[StoredVersion], Place | None]:
@@ -141,7 +148,7 @@ class _Walk:
         if len(keys) > most:
             return found, Place(place.owner, place.section, str(shown[-1]))
         owner = place.owner.partition("/")[2]
-        return found, await _owner_after(self.snapshot, self.moment, owner) if self.goes_on else None
+        return found, await self.others.after(owner) if self.others is not None else None
 
     async def _targets(self, owner: str) -> set[Key]:
         """Returns the wanted keys that the resources of the compartment name, whether they are wanted themselves or not."""

@@ -22,7 +22,10 @@ from fhir_server.interactions.queries import refuse_unknown
 from fhir_server.operations.fhirpath_terms import member_of, subsumes
 from fhir_server.operations.parameter_values import JSON_VALUE, as_node, as_parameter
 
-PARAMETERS = ("expression", "context", "validate", "_format", "_pretty")
+STRICT = ("validate", "strict")
+"""The FHIRPath Lab's parameter for strict evaluation, and the name that test suites give it."""
+PARAMETERS = ("expression", "context", *STRICT, "_format", "_pretty")
+"""What stands in the URL beside a bare resource."""
 EVALUATOR = f"fhir-server-{__version__} (R4)"
 
 Traced = tuple[str, Collection]
@@ -30,10 +33,13 @@ Traced = tuple[str, Collection]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to evaluate on what. `strict`: an element that the type does not have is an error instead of empty."""
+    """What to evaluate on what; no resource is the empty input, which is all that `1 + 1` needs.
+
+    `strict`: an element that the type does not have is an error instead of empty.
+    """
 
     expression: str
-    resource: JsonObject
+    resource: JsonObject | None
     context: str | None = None
     strict: bool = False
     variables: dict[str, Collection] = field(default_factory=dict)
@@ -42,11 +48,11 @@ class Asked:
 async def fhirpath(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
     """Returns Parameters: `parameters` repeats the question, one `result` per item of the context has a part per item.
 
-    The body is Parameters with `expression` and `resource` (and `context`, `variables`, `validate`), or any resource when
-    the URL has `expression`.
+    The body is Parameters with `expression` and mostly `resource` (and `context`, `variables`, `validate`), or any
+    resource when the URL has `expression`.
 
     Raises:
-        MissingElement: no expression or no resource.
+        MissingElement: no expression, or a parameter `resource` without one.
         InvalidRequest: not FHIRPath; the issue has line and column in the expression.
         ResourceInvalid: it cannot be evaluated on this resource.
         TooCostly: it takes longer, or finds more, than an evaluation may.
@@ -63,7 +69,7 @@ def _asked(request: FhirRequest) -> Asked:
     query = dict(request.query)
     body = resource_of(request)
     if "expression" in query:
-        return Asked(query["expression"], body, query.get("context"), query.get("validate") == "true")
+        return Asked(query["expression"], body, query.get("context"), any(query.get(n) == "true" for n in STRICT))
     if body["resourceType"] != "Parameters":
         raise MissingElement.of("fhirpath.parameter-missing", "expression", name="expression")
     listed = body.get("parameter")
@@ -81,12 +87,14 @@ def _of_parameters(parameters: Sequence[JsonObject]) -> Asked:
         expression,
         _resource(by_name.get("resource", {})),
         context if isinstance(context, str) and context.strip() else None,
-        by_name.get("validate", {}).get("valueBoolean") is True,
+        any(by_name.get(name, {}).get("valueBoolean") is True for name in STRICT),
         _variables([p for p in parameters if p.get("name") == "variables"]),
     )
 
 
-def _resource(parameter: JsonObject) -> JsonObject:
+def _resource(parameter: JsonObject) -> JsonObject | None:
+    if not parameter:
+        return None
     resource = parameter.get("resource")
     if isinstance(resource, dict):
         return resource
@@ -111,7 +119,9 @@ def _question(asked: Asked) -> JsonObject:
     ]
     if asked.context is not None:
         parts.append({"name": "context", "valueString": asked.context})
-    return {"name": "parameters", "part": [*parts, {"name": "resource", "resource": asked.resource}]}
+    if asked.resource is not None:
+        parts.append({"name": "resource", "resource": asked.resource})
+    return {"name": "parameters", "part": parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +134,7 @@ class _Run:
 
     def collection(self, name: str, text: str, focus: object, **more: object) -> Collection:
         try:
-            expression = compile_once(text, self.asked.resource.get("resourceType"))
+            expression = compile_once(text, (self.asked.resource or {}).get("resourceType"))
             return expression.collection(focus, **self.asked.variables, **self.doors, **more)
         except (FhirPathError, EvaluationError) as error:
             raise _refused(error, name, text) from None
@@ -144,17 +154,23 @@ def _doors(parts: Parts, asked: Asked) -> dict[str, object]:
             return None
         return not has_errors(parts.validator.check(resource, profiles=[profile], use_meta=False))
 
+    def is_member(value: object, type_: str, value_set: str) -> bool | None:
+        found = member_of(parts.terminology, value, type_, value_set)
+        if found is None and parts.terminology.sources.value_set(value_set) is None:
+            raise EvaluationError("fhirpath.value-set-unknown", url=value_set)
+        return found
+
     return {
         "now": parts.clock.now().astimezone(parts.zone),
         "budget": budget_of(parts.settings.fhirpath_limit_ms),
         "strict": asked.strict,
         "conforms_to": conforms_to,
-        "member_of": partial(member_of, parts.terminology),
+        "member_of": is_member,
         "subsumes": partial(subsumes, parts.terminology),
     }
 
 
-def _result(run: _Run, focus: JsonObject | Node) -> JsonObject:
+def _result(run: _Run, focus: JsonObject | Node | None) -> JsonObject:
     traced: list[Traced] = []
     around = {"resource": run.asked.resource, "rootResource": run.asked.resource}
     told = {"trace": lambda name, items: traced.append((name, items))}

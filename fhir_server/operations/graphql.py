@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from fhir_server.errors import (
     SearchParameterUnknown,
     Severity,
     TooCostly,
+    issue,
 )
 from fhir_server.fhir.json_codec import decode, encode
 from fhir_server.fhir.outcomes import language_of, operation_outcome
@@ -133,10 +134,14 @@ def _parsed(asked: Asked) -> tuple["DocumentNode", "OperationDefinitionNode"]:
     except (GraphQLSyntaxError, RecursionError) as error:
         if isinstance(error, RecursionError) or "tokens" in error.message:
             raise TooCostly.of("graphql.too-long", "query", most=MOST_TOKENS) from None
-        place = f" ({error.locations[0].line}:{error.locations[0].column})" if error.locations else ""
-        raise BadStructure.of("graphql.malformed", "query", reason=error.message, place=place) from None
+        at = error.locations[0] if error.locations else None
+        place = f" ({at.line}:{at.column})" if at else ""
+        found = issue("graphql.malformed", "query", reason=error.message, place=place)
+        raise BadStructure(replace(found, line=at.line, column=at.column) if at else found) from None
     check_size(document)
     meant = [o for o in operations_of(document) if asked.operation in (None, o.name.value if o.name else None)]
+    if len(meant) > 1 and asked.operation is None:
+        raise MissingElement.of("graphql.operation-missing", "operationName", count=len(meant))
     if len(meant) != 1:
         raise InvalidRequest.of("graphql.operation", "operationName", name=asked.operation, count=len(meant))
     if meant[0].operation is not OperationType.QUERY:

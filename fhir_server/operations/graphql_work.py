@@ -201,7 +201,7 @@ def search_pairs(arguments: Mapping[str, Any], names: Mapping[str, str]) -> list
         values = given if isinstance(given, list) else [given]
         texts = [_text(name, one) for one in values if one is not None]
         if isinstance(given, list) and not texts:
-            raise refused(name, "[]", "a list with values")
+            raise refused(name, "[]", "operation.expected-list")
         found.append((names[name], ",".join(texts)))
     return found
 
@@ -210,5 +210,5 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        raise refused(name, str(value), "a text, number, boolean or code, or a list of them")
+        raise refused(name, str(value), "operation.expected-argument")
     return str(value) if name in _AS_WRITTEN else str(value).replace(",", "\\,")

@@ -28,7 +28,10 @@ _SHAPING = ("_count", "_sort", "_total", "_include", "_revinclude", "_summary", 
 
 
 class Dated(NamedTuple):
-    """An observation, when it was made (microseconds, None if it does not say), and what its code may be called."""
+    """An observation, when it was made (microseconds, None if it does not say), and what its code may be called.
+
+    A name has whose it is in front: the latest of one patient are not compared with those of another.
+    """
 
     version: StoredVersion
     at: int | None
@@ -36,7 +39,7 @@ class Dated(NamedTuple):
 
 
 async def lastn(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
-    """Returns the `max` latest observations of each code among those that the search parameters select.
+    """Returns the `max` latest observations of each subject and code among those that the search parameters select.
 
     Codes are the same when they share a coding, through others as well; without codings their text counts. Several of
     one instant count as one, so a group may have more than `max`. Groups stand by their latest, newest first.
@@ -50,7 +53,7 @@ async def lastn(parts: Parts, request: FhirRequest, target: Target) -> FhirRespo
     check_type(target, "lastn", "Observation")
     given = read_any(request)
     if sum(name == "max" for name, _ in given.values) > 1:
-        raise refused("max", "several values", "one value")
+        raise refused("max", ", ".join(v for n, v in given.pairs if n == "max"), "operation.expected-once")
     most = given.number("max", 1, 10**9)
     pairs = [p for p in given.pairs if p[0] != "max"]
     _check(pairs)
@@ -93,7 +96,9 @@ def _chosen(parts: Parts, versions: Sequence[StoredVersion], most: int) -> list[
 
 def _dated(parts: Parts, version: StoredVersion) -> Dated:
     resource = resource_in(version)
-    return Dated(version, _instant_of(parts, resource), frozenset(_names(resource.get("code"))))
+    whose = str((resource.get("subject") or {}).get("reference"))
+    names = frozenset(f"{whose} {name}" for name in _names(resource.get("code")))
+    return Dated(version, _instant_of(parts, resource), names)
 
 
 def _by_age(one: Dated) -> tuple[bool, int, str]:

@@ -3,21 +3,17 @@
 https://hl7.org/fhir/R4/searchparameter.html
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fhir_server import fhirpath
 from fhir_server.definitions.registry import Definitions, SearchParameter
 from fhir_server.definitions.search_parameters import build_parameter, restrict
 from fhir_server.errors import Issue, issue
 from fhir_server.fhir.shapes import JsonObject, ResourceType
-from fhir_server.search.branches import union_branches
-from fhir_server.search.kinds import KINDS
-from fhir_server.search.offered import listed
+from fhir_server.operations.live_parameter_faults import faults_on, own_faults
 from fhir_server.store.contract import Key
 
 TYPE = ResourceType("SearchParameter")
-_NEEDED = ("url", "code", "type", "base", "expression", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ def added_by(definitions: Definitions, stored: Mapping[Key, JsonObject]) -> Adde
     """Returns what the stored SearchParameters add; a retired one adds nothing."""
     parameters: dict[Key, Sequence[SearchParameter]] = {}
     faults: dict[Key, Sequence[Issue]] = {}
-    taken: set[tuple[str, str]] = set()
+    taken: set[tuple[ResourceType, str]] = set()
     for key in sorted(key for key in stored if key.type == TYPE):
         resource = stored[key]
         if resource.get("status") == "retired":
@@ -57,46 +53,23 @@ def added_by(definitions: Definitions, stored: Mapping[Key, JsonObject]) -> Adde
 
 
 def _by_type(definitions: Definitions, resource: JsonObject) -> list[SearchParameter]:
+    """Returns the parameter for each type: those it names, and those below what it names that its expression speaks of."""
     parameter = build_parameter(resource)
     types = [t for t in definitions.resources if any(definitions.model.is_a(t, base) for base in parameter.bases)]
-    return [restrict(parameter, type_) for type_ in types]
+    found = [restrict(parameter, type_) for type_ in types]
+    return [one for one in found if one.expression or one.bases[0] in parameter.bases]
 
 
-def _faults(definitions: Definitions, resource: JsonObject, taken: set[tuple[str, str]]) -> Iterator[Issue]:
+def _faults(
+    definitions: Definitions, resource: JsonObject, taken: Collection[tuple[ResourceType, str]]
+) -> Iterator[Issue]:
     """Yields what keeps a parameter from being used."""
-    missing = [name for name in _NEEDED if not resource.get(name)]
-    for name in missing:
-        yield issue(
-            "definitions.member-missing",
-            f"SearchParameter.{name}",
-            file=_name(resource),
-            path=f"SearchParameter.{name}",
-        )
-    if missing:
+    found = list(own_faults(resource))
+    yield from found
+    if any(one.key == "definitions.member-missing" for one in found):
         return
-    if resource["type"] not in KINDS:
-        valid = listed(KINDS)
-        yield issue(
-            "search.parameter-kind", "SearchParameter.type", code=resource["code"], found=resource["type"], valid=valid
-        )
     parameters = _by_type(definitions, resource)
     if not parameters:
         yield issue("search.parameter-base", "SearchParameter.base", found=", ".join(map(str, resource["base"])))
     for one in parameters:
-        yield from _faults_on(definitions, one, taken)
-
-
-def _faults_on(definitions: Definitions, one: SearchParameter, taken: set[tuple[str, str]]) -> Iterator[Issue]:
-    type_ = one.bases[0]
-    if one.code in definitions.resources[type_].search or (type_, one.code) in taken:
-        yield issue("search.parameter-taken", "SearchParameter.code", code=one.code, type=type_)
-    try:
-        for text in union_branches(one.expression):
-            fhirpath.compile(text, type_)
-    except ValueError as error:
-        path = "SearchParameter.expression"
-        yield issue("search.parameter-broken", path, code=one.code, type=type_, reason=str(error))
-
-
-def _name(resource: JsonObject) -> str:
-    return f"SearchParameter/{resource.get('id', '-')}"
+        yield from faults_on(definitions, one, taken)

@@ -10,7 +10,9 @@ from fhir_server.errors import Issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.mapping.findings import Finding, finding_of
 from fhir_server.mapping.ids import derived_id
+from fhir_server.mapping.plan import Plan
 from fhir_server.operations.load_records import Sink, Stored, batches
+from fhir_server.operations.load_references import Identify
 from fhir_server.operations.map_records import MappedRecord, MapRun
 from fhir_server.store.contract import Key
 
@@ -22,6 +24,8 @@ _ENTITIES = {
     "CareTeam": "care-team",
     "Practitioner": "practitioner",
     "PractitionerRole": "practitioner-role",
+    "Group": "household",
+    "ServiceRequest": "referral",
 }
 
 RESOURCE_COUNTS = ("created", "updated", "unchanged", "deleted")
@@ -74,13 +78,26 @@ async def load_files(run: MapRun, sink: Sink, *, progress: Progress | None = Non
     with _rare_collections():
         for batch in batches(run):
             kept = [record for record in batch if record.bundle is not None]
-            outcomes = await sink.store([_resources(record) for record in kept])
+            outcomes = await sink.store([_resources(r) for r in kept], identify=_identified(kept, run.mapper.plan))
             for record, stored in zip(kept, outcomes, strict=True):
                 tally.add(record, stored)
             done += len(batch)
             if progress is not None:
                 progress(done)
     return _report(run, tally)
+
+
+def _identified(records: Sequence[MappedRecord], plan: Plan) -> Identify:
+    """What a record names is identified by the value that its id derives from, as its own record will say it."""
+
+    def identify(n: int, key: Key) -> JsonObject | None:
+        place = _place_of(records[n], key, plan.namespace)
+        if not place:
+            return None
+        system = f"{plan.base}/sid/{plan.source}/{_ENTITIES[key.type]}"
+        return {"system": system, "value": str(records[n].values[place])}
+
+    return identify
 
 
 @contextmanager

@@ -17,15 +17,21 @@ from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.write_plan import TRIES, Draft, Unchanged, first_body, plan_put, write_instant
+from fhir_server.operations.load_references import Identify, is_open
 from fhir_server.store.contract import AlreadyThere, Delete, Key, LostRace, Put, StoredVersion
 
 BATCH_ROWS = 200
 """Records a commit; a larger batch gains little and keeps other writers waiting."""
 
+GATHERED = ResourceType("Group")
+"""A household is collected from its members' records, which may come in several files."""
+
 OWNER = ResourceType("Patient")
 """A record about a resident whom nobody knows is refused: it would hang in the air."""
 _OWNED = f"{OWNER}/"
-NAMED = frozenset(map(ResourceType, ("Organization", "CareTeam", "PractitionerRole", "Practitioner")))
+NAMED = frozenset(
+    map(ResourceType, ("Organization", "CareTeam", "PractitionerRole", "Practitioner", "Group", "ServiceRequest"))
+)
 """A record that names one of these that nobody knows is stored all the same, and told."""
 
 
@@ -53,8 +59,11 @@ class Stored:
 class Sink(Protocol):
     """Where mapped records go: a store, or a server over HTTP."""
 
-    async def store(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
-        """Stores each record's resources, all or none of each, and tells what became of it, in order."""
+    async def store(self, records: Sequence[Sequence[JsonObject]], *, identify: Identify | None = None) -> list[Stored]:
+        """Stores each record's resources, all or none of each, and tells what became of it, in order.
+
+        `identify` gives the identifier of what a record names and nobody knows yet.
+        """
 
 
 T = TypeVar("T")
@@ -147,8 +156,21 @@ def _hashes(provenance: JsonObject) -> list[str]:
 def taken_back(resources: Sequence[JsonObject], stored: JsonObject) -> list[Key]:
     """Returns what the stored Provenance of a record names and the record no longer brings along, in order."""
     pairs = [target["reference"].split("/") for target in stored.get("target", ())]
-    before = {Key(ResourceType(type_), ResourceId(id_)) for type_, id_ in pairs}
+    before = {Key(ResourceType(type_), ResourceId(id_)) for type_, id_ in pairs if type_ != GATHERED}
     return sorted(before.difference(map(key_of, resources)))
+
+
+def gathered(resource: JsonObject, stored: JsonObject | None) -> JsonObject:
+    """Returns a household with the stored one's members of other files, and with what this run did not see of it."""
+    if stored is None or resource["resourceType"] != GATHERED:
+        return resource
+    members = {_entity_of(m): m for found in (stored, resource) for m in found.get("member", ())}
+    kept = {name: value for name, value in stored.items() if name not in {"meta", "text"}}
+    return kept | resource | ({"member": list(members.values())} if members else {})
+
+
+def _entity_of(member: JsonObject) -> str:
+    return str(member["entity"].get("reference") or member["entity"])
 
 
 def repeated_later(records: Sequence[Sequence[JsonObject]]) -> set[int]:
@@ -165,7 +187,12 @@ class StoreSink:
     parts: Parts
     told: set[Key] = field(default_factory=set)
 
-    async def store(self, records: Sequence[Sequence[JsonObject]]) -> list[Stored]:
+    async def store(
+        self,
+        records: Sequence[Sequence[JsonObject]],
+        *,
+        identify: Identify | None = None,
+    ) -> list[Stored]:
         """Plans every record on one snapshot and commits them together; after a lost race it plans again.
 
         Raises:
@@ -191,6 +218,7 @@ class StoreSink:
             batch = _Batch(self.parts, now, current)
             gone = {key for record in drafted for key in batch.taken_back(record.resources)}
             current |= {v.key: v for v in await snapshot.read_many(sorted(gone))} if gone else {}
+        drafted = [batch.gathered(record) for record in drafted]
         known = {key for key, version in current.items() if key.type == OWNER and version.body is not None}
         there = {key for key, version in current.items() if version.body is not None}
         there |= {draft.key for record in drafted for draft in record.drafts}
@@ -258,10 +286,22 @@ class _Batch:
         stored = self._stored(provenance_of(resources))
         return [] if stored is None else taken_back(resources, stored)
 
+    def gathered(self, record: _Record) -> _Record:
+        """Returns what is collected from many records together with what the store has of it already."""
+        if provenance_of(record.resources) is not None:
+            return record
+        stored = [
+            None if (v := self.current.get(d.key)) is None or v.body is None else decode(v.body) for d in record.drafts
+        ]
+        resources = [gathered(r, old) for r, old in zip(record.resources, stored, strict=True)]
+        return _Record(resources, [_draft(r, self.now) for r in resources])
+
     def _is_loaded(self, resources: Sequence[JsonObject]) -> bool:
         provenance = provenance_of(resources)
         stored = self._stored(provenance)
-        return provenance is not None and stored is not None and says_the_same(provenance, stored)
+        return (
+            provenance is not None and stored is not None and says_the_same(provenance, stored) and not is_open(stored)
+        )
 
     def _stored(self, provenance: JsonObject | None) -> JsonObject | None:
         version = None if provenance is None else self.current.get(key_of(provenance))

@@ -5,6 +5,7 @@ for record in run: ...        # every row's outcome, `record.bundle` is None whe
 run.report()                  # complete once the run is exhausted
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,13 +26,14 @@ from fhir_server.mapping.records import ReadRecord, RecordReader
 from fhir_server.mapping.report import Report, Tally, UnusedColumn
 from fhir_server.mapping.resource_plan import Made
 from fhir_server.mapping.run import MapResult, bundle_of
-from fhir_server.mapping.sources import FileRefused, SourceFile, open_source
+from fhir_server.mapping.sources import ENCODINGS, FileRefused, SourceFile, open_source
 from fhir_server.mapping.trace import place_of, places_of
 
 Validate = Callable[[JsonObject], Sequence[Issue]]
 Progress = Callable[[int], None]
 
 COLLECTED_PER_BUNDLE = 100
+_SOURCE = re.compile(r"""[^\s#?|%<>"{}\\^`]{1,64}""")
 # Mapped resources have no narrative, and every row would say so; the ID number's sex is told where the number is read.
 _UNTOLD = frozenset({"dom-6", "fd-id-gender"})
 _UNMAPPED = "validation.binding-extensible"
@@ -262,11 +264,15 @@ def map_files(  # noqa: PLR0913 - the options of a run, all but the first four b
 
     Raises:
         NotFound: no such form or dialect.
-        InvalidRequest: two files have one name.
+        InvalidRequest: two files have one name, no such encoding, or a source that can stand in no identifier.
     """
     names = [path.name for path in paths]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InvalidRequest.of("mapping.file-twice", file=twice)
+    if encoding.lower() not in ENCODINGS:
+        raise InvalidRequest.of("mapping.encoding-name", name=encoding, known=", ".join(ENCODINGS))
+    if source and not _SOURCE.fullmatch(source):
+        raise InvalidRequest.of("mapping.source-name", name=source)
     mapper = mappings.mapper(form, dialect, source=source)
     return MapRun(mapper, tuple(paths), now, encoding, bad_id, validate, progress)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, timedelta
 
 from fhir_server.errors import BadValue, MissingElement, SearchValueInvalid
 from fhir_server.fhir.json_codec import encode
@@ -10,6 +11,7 @@ from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
 from fhir_server.operations.call import check_type, read_given, refused, resource_in
 from fhir_server.operations.match_patients_scoring import (
+    forms_of,
     grade_of,
     id_cards,
     identifiers,
@@ -17,6 +19,7 @@ from fhir_server.operations.match_patients_scoring import (
     phones,
     points_of,
     score_of,
+    swapped_birth,
 )
 from fhir_server.operations.terminology_input import check_resource
 from fhir_server.search.offered import find_offered
@@ -47,7 +50,7 @@ async def match_patients(parts: Parts, request: FhirRequest, target: Target) -> 
     given = read_given(request, ("resource", "onlyCertainMatches", "count"), resource="resource")
     wanted = given.object("resource")
     if wanted.get("resourceType") != "Patient":
-        raise refused("resource", str(wanted.get("resourceType")), "a Patient")
+        raise refused("resource", str(wanted.get("resourceType")), "operation.expected-resource", type="Patient")
     check_resource(parts, wanted)
     only_certain = given.flag("onlyCertainMatches")
     count = given.number("count", parts.settings.max_count, parts.settings.max_count)
@@ -105,14 +108,22 @@ def _searches(parts: Parts, wanted: JsonObject) -> Iterator[Pairs]:
         if card.number[6:8] == "19" and len(card.number) == 18:
             yield (("identifier", card.number[:6] + card.number[8:17]),)
     for phone in phones(wanted):
-        yield (("phone", _escaped(phone)),)
+        yield (("phone", ",".join(map(_escaped, forms_of(phone)))),)
     numbers = (card.birth_date for card in id_cards(wanted) if not card.problem)
     birth = str(wanted.get("birthDate") or next(numbers, ""))
     reads = find_offered("phonetic", parts.support("Patient")) is not None
     for name in names(wanted) if birth else ():
-        yield (("name", _escaped(name)), ("birthdate", birth))
-        if reads:
-            yield (("phonetic", _escaped(name)), ("birthdate", birth))
+        for day in filter(None, (birth, swapped_birth(birth))):
+            yield (("name", _escaped(name)), *_born(day))
+            if reads:
+                yield (("phonetic", _escaped(name)), *_born(day))
+
+
+def _born(birth: str) -> Pairs:
+    """Returns the conditions of a date of birth that agrees as far as it is known: 1955-03 agrees with 1955-03-01."""
+    if len(birth) == 10 and birth < "9999":
+        return ("birthdate", f"ge{birth}"), ("birthdate", f"lt{date.fromisoformat(birth) + timedelta(days=1)}")
+    return ("birthdate", f"ge{birth}"), ("birthdate", f"le{birth}")
 
 
 def _escaped(text: str) -> str:

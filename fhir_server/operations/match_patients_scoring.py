@@ -14,7 +14,7 @@ from fhir_server.search.phonetic import form_of
 ID_CARD = "urn:oid:2.16.156.10011.1.3"
 """System of citizen numbers (公民身份号码)."""
 
-SAME_ID, SAME_FAULTY_ID, OTHER_ID, OTHER_FAULTY_ID = 70, 40, -60, -20
+SAME_ID, SAME_FAULTY_ID, SLIP_OF_ID, OTHER_ID, OTHER_FAULTY_ID = 70, 40, 10, -60, -20
 SAME_IDENTIFIER = 50
 SAME_NAME, SAME_READING, OTHER_NAME = 20, 10, -30
 SAME_BIRTH, LIKE_BIRTH, OTHER_BIRTH = 15, 7, -25
@@ -82,8 +82,20 @@ def _by_id_card(wanted: JsonObject, found: JsonObject) -> int:
     same = [card for number, card in ours.items() if number in theirs]
     if same:
         return SAME_FAULTY_ID if all(card.problem for card in same) else SAME_ID
+    if any(_is_slip(one, other) for one in ours.values() for other in theirs.values()):
+        return SLIP_OF_ID
     is_faulty = all(card.problem for card in ours.values()) or all(card.problem for card in theirs.values())
     return OTHER_FAULTY_ID if is_faulty else OTHER_ID
+
+
+def _is_slip(one: IdCard, other: IdCard) -> bool:
+    """Tells whether two numbers are one slip of the keyboard apart, and the check digit of one says that it is wrong."""
+    a, b = one.number, other.number
+    places = [n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y]
+    is_swap = (
+        len(places) == 2 and places[1] == places[0] + 1 and a[places[0]] + a[places[1]] == b[places[1]] + b[places[0]]
+    )
+    return len(a) == len(b) and (len(places) == 1 or is_swap) and bool(one.problem or other.problem)
 
 
 def _by_identifier(wanted: JsonObject, found: JsonObject) -> int:
@@ -111,7 +123,15 @@ def _by_birth(wanted: JsonObject, found: JsonObject) -> int:
         return 0
     if ours == theirs and len(ours) == 10:
         return SAME_BIRTH
+    if swapped_birth(ours) == theirs:
+        return LIKE_BIRTH
     return LIKE_BIRTH if ours.startswith(theirs) or theirs.startswith(ours) else OTHER_BIRTH
+
+
+def swapped_birth(date: str) -> str | None:
+    """Returns a date of birth with day and month changed over, if that is another date."""
+    year, month, day = (*date.split("-"), "", "")[:3]
+    return f"{year}-{day}-{month}" if "01" <= day <= "12" and day != month else None
 
 
 def _birth(patient: JsonObject, other: JsonObject) -> str:
@@ -128,13 +148,31 @@ def _by_gender(wanted: JsonObject, found: JsonObject) -> int:
 
 
 def _by_phone(wanted: JsonObject, found: JsonObject) -> int:
-    ours, theirs = ({*map(_digits, phones(one))} - {""} for one in (wanted, found))
+    ours, theirs = ({*map(_national, phones(one))} - {""} for one in (wanted, found))
     return SAME_PHONE if ours & theirs else 0
 
 
-def _digits(phone: str) -> str:
+def _national(phone: str) -> str:
+    """Returns the digits of a number as it is called from abroad after +86: `13800138000`, `1012345678` of 010-12345678."""
     digits = "".join(c for c in normalise(phone) if c.isdecimal())
-    return digits.removeprefix("0086").removeprefix("86") if len(digits) > 11 else digits
+    own = digits.removeprefix("0086").removeprefix("86") if len(digits) > 11 else digits
+    return own.removeprefix("0")
+
+
+def forms_of(phone: str) -> list[str]:
+    """Returns a number in the forms that people write: with and without +86, with blanks and dashes, as it stands first."""
+    own = _national(phone)
+    is_mobile = len(own) == 11 and own.startswith("1")
+    if not is_mobile and not 9 <= len(own) <= 11:
+        return [phone]
+    area = 2 if own[0] == "1" or own[0] == "2" else 3
+    groups = (own[:3], own[3:7], own[7:]) if is_mobile else (own[:area], own[area:])
+    trunk = "" if is_mobile else "0"
+    local = [trunk + mark.join(groups) for mark in ("", "-", " ")]
+    local += [] if is_mobile else [f"(0{groups[0]}){gap}{groups[1]}" for gap in ("", " ")]
+    joined = [mark.join(groups) for mark in ("", "-", " ")]
+    abroad = [f"{code}{one}" for code in ("+86", "+86 ", "+86-", "86", "0086") for one in joined]
+    return list(dict.fromkeys((phone, *local, *abroad)))
 
 
 def _by_address(wanted: JsonObject, found: JsonObject) -> int:

@@ -100,6 +100,7 @@ class Reindexer:
         except FhirError:
             return  # the state says so; the store is closed or out of order
         finally:
+            job.state = "failed" if job.state == "running" else job.state
             self._tasks.pop(job.id, None)
 
     async def _pass(self, job: IndexJob, only: Key | None) -> None:

@@ -2,15 +2,13 @@
 
 from fhir_server.definitions.outline import SnapshotError
 from fhir_server.errors import InvalidRequest, MissingElement, NotFound, NotSupported, ResourceInvalid, issue
-from fhir_server.fhir.json_codec import decode, encode
-from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
-from fhir_server.interactions.body import resource_of
+from fhir_server.fhir.json_codec import encode
+from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
-from fhir_server.interactions.queries import refuse_unknown
-from fhir_server.store.contract import Key
+from fhir_server.operations.call import key_of, present, read_given, resource_in
 
-PARAMETERS = ("url", "_format", "_pretty")
+PARAMETERS = ("definition", "url")
 TYPE = "StructureDefinition"
 
 
@@ -25,7 +23,6 @@ async def snapshot(parts: Parts, request: FhirRequest, target: Target) -> FhirRe
         NotFound: no such stored resource, or no such `url`.
         ResourceInvalid: no snapshot can be made of it; the issue says where and why.
     """
-    refuse_unknown(request, PARAMETERS)
     if target.type != TYPE:
         raise NotSupported.of("snapshot.type-invalid", type=str(target.type), expected=TYPE)
     resource = await _meant(parts, request, target)
@@ -40,19 +37,15 @@ async def snapshot(parts: Parts, request: FhirRequest, target: Target) -> FhirRe
 
 
 async def _meant(parts: Parts, request: FhirRequest, target: Target) -> JsonObject:
+    given = read_given(request, PARAMETERS, resource="definition")
     if target.id is not None:
-        return await _stored(parts, target.id)
-    body = resource_of(request) if request.body.strip() else {}
-    if body.get("resourceType") == TYPE:
-        return body
-    given = {p["name"]: p for p in body.get("parameter", ()) if isinstance(p, dict) and "name" in p}
-    definition = given.get("definition", {}).get("resource")
-    if definition is not None:
-        return _structure(definition)
-    url = given.get("url", {}).get("valueUri") or dict(request.query).get("url")
+        return resource_in(await present(parts.store, key_of(target)))
+    if any(name == "definition" for name, _ in given.values):
+        return _structure(given.object("definition"))
+    url = given.text("url")
     if url is None:
         raise MissingElement.of("snapshot.nothing-named", TYPE)
-    return _named(parts, str(url))
+    return _named(parts, url)
 
 
 def _named(parts: Parts, url: str) -> JsonObject:
@@ -67,10 +60,3 @@ def _structure(resource: JsonObject) -> JsonObject:
     if found != TYPE:
         raise InvalidRequest.of("rest.resource-type-differs", "resourceType", found=found, expected=TYPE)
     return resource
-
-
-async def _stored(parts: Parts, id_: str) -> JsonObject:
-    stored = await parts.store.read(Key(ResourceType(TYPE), ResourceId(id_)))
-    if stored is None or stored.body is None:
-        raise NotFound.of("rest.not-found", key=f"{TYPE}/{id_}")
-    return decode(stored.body)

@@ -24,6 +24,7 @@ _SHAPE = frozenset({"structure", "required", "value", "invalid"})
 """Issue codes of resources that cannot be read as what they claim to be."""
 
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,8}")
+_WHOLE = re.compile(r"(valueInteger: )?-?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,11 @@ class _Wrong:
 
 def _from_query(request: FhirRequest, declared: Mapping[str, Declared]) -> Iterator[tuple[str, Any]]:
     for name, text in request.query:
-        if name in _FORMATTING:
-            continue
         type_ = declared[name].type if name in declared else "string"
+        if name in _FORMATTING or (name in declared and type_ in _TEXT and not text):
+            continue  # an input field that nobody filled in, `filter=`, says nothing, as in searches
         if type_ in _TEXT:
-            yield name, text or _Wrong(text)
+            yield name, text
         elif type_ == "boolean" and text in ("true", "false"):
             yield name, text == "true"
         elif type_ == "integer" and _INTEGER.fullmatch(text):
@@ -157,6 +158,8 @@ def _problem(name: str, found: Any, declared: Mapping[str, Declared], supported:
         return issue("terminology.parameter-unsupported", name, name=name, valid=valid)
     if isinstance(found, _Wrong):
         type_ = declared[name].type
+        if type_ == "integer" and _WHOLE.fullmatch(found.text):
+            return issue("terminology.parameter-number", name, name=name, value=found.text[:80])
         return issue("terminology.parameter-type", name, name=name, type=type_, value=found.text[:80])
     return None
 

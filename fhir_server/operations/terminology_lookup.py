@@ -99,7 +99,7 @@ def _coding(given: Given, code: str, coding: str) -> _Coding:
 
 
 def _system(parts: Parts, url: str, version: str | None) -> CodeSystem:
-    resource = by_url(parts, "CodeSystem", url, version)
+    resource = by_url(parts, "CodeSystem", url, version, name="system")
     found = parts.terminology.system(f"{url}|{version}" if version else url)
     if found is None or not (found.concepts or found.is_complete):
         raise UnknownHere.of("terminology.system-unknown", "system", system=resource["url"])

@@ -80,8 +80,10 @@ async def _stored(parts: Parts, type_: str, id_: str) -> JsonObject:
     return loaded
 
 
-def by_url(parts: Parts, type_: str, url: str, version: str | None = None) -> JsonObject:
+def by_url(parts: Parts, type_: str, url: str, version: str | None = None, *, name: str = "url") -> JsonObject:
     """Returns a loaded resource by its URL, with `|version` or `version` in exactly that version.
+
+    `name` is the parameter that the URL came in.
 
     Raises:
         UnknownHere: there is none.
@@ -92,8 +94,8 @@ def by_url(parts: Parts, type_: str, url: str, version: str | None = None) -> Js
     wanted = version or asked or None
     found = find(f"{plain}|{wanted}" if wanted else plain)
     if found is None:
-        raise UnknownHere.of("terminology.url-unknown", "url", type=type_, url=url)
+        raise UnknownHere.of("terminology.url-unknown", name, type=type_, url=url)
     if wanted and found.get("version") != wanted and found.get("url") != f"{plain}|{wanted}":
         has = found.get("version") or "-"
-        raise UnknownHere.of("terminology.version-unknown", "url", type=type_, url=plain, version=wanted, found=has)
+        raise UnknownHere.of("terminology.version-unknown", name, type=type_, url=plain, version=wanted, found=has)
     return found

@@ -34,7 +34,7 @@ async def translate_code(parts: Parts, request: FhirRequest, target: Target) -> 
     """
     check_type(request, target, "ConceptMap")
     given = read_input(parts, request, "ConceptMap-translate", SUPPORTED)
-    questions = _questions(given)
+    questions = _questions(parts, given)
 
     async def locally() -> JsonObject:
         maps = await _maps(parts, given, target, questions)
@@ -60,8 +60,8 @@ def _displayed(parts: Parts, match: Match) -> Match:
     )
 
 
-def _questions(given: Given) -> Sequence[Question]:
-    """Returns a question for each coding.
+def _questions(parts: Parts, given: Given) -> Sequence[Question]:
+    """Returns a question for each coding, its code as its system writes it: case may not count.
 
     Raises:
         MissingElement: no code, or no system.
@@ -70,7 +70,11 @@ def _questions(given: Given) -> Sequence[Question]:
     ways = [name for name in _WAYS if given.one(name) is not None]
     if len(ways) > 1:
         raise InvalidRequest.of("terminology.subject-twice", ways[0], found=", ".join(ways))
-    pairs = [Pair(*one) for one in _pairs(given) if isinstance(one[0], str) and isinstance(one[1], str)]
+    found = [one for one in _pairs(given) if isinstance(one[0], str) and isinstance(one[1], str)]
+    concepts = [parts.terminology.concept(*one) for one in found]
+    pairs = [
+        Pair(system, concept.code if concept else code) for (system, code), concept in zip(found, concepts, strict=True)
+    ]
     if not pairs:
         raise MissingElement.of("terminology.code-missing", "code", ways="code + system, coding, codeableConcept")
     dependencies = frozenset(_dependencies(given.all("dependency")))
@@ -117,7 +121,7 @@ async def _maps(parts: Parts, given: Given, target: Target, questions: Sequence[
     found = {id(one): one for question in questions for one in maps_between(sources, question, **ends)}
     if not found:
         systems = ", ".join(dict.fromkeys(question.pair.system for question in questions))
-        raise UnknownHere.of("terminology.no-map", "url", system=systems, target=questions[0].target or "*")
+        raise UnknownHere.of("terminology.no-map", "system", system=systems, target=questions[0].target or "*")
     return list(found.values())
 
 

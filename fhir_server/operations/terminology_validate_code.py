@@ -43,7 +43,7 @@ async def validate_code(parts: Parts, request: FhirRequest, target: Target) -> F
     check_type(request, target, "ValueSet", "CodeSystem")
     of_set = target.type == "ValueSet"
     given = read_input(parts, request, f"{target.type}-validate-code", IN_VALUE_SET if of_set else IN_CODE_SYSTEM)
-    asked = _asked(given, "systemVersion" if of_set else "version", system=None if of_set else given.one("url"))
+    asked = _asked(given, "systemVersion" if of_set else "version")
 
     async def locally() -> JsonObject:
         languages = preferences(given.one("displayLanguage") or request.header("accept-language"))
@@ -55,7 +55,7 @@ async def validate_code(parts: Parts, request: FhirRequest, target: Target) -> F
     return FhirResponse(200, encode(await answered(parts, request, target, given, locally)))
 
 
-def _asked(given: Given, version: str, *, system: str | None) -> Sequence[Asked]:
+def _asked(given: Given, version: str) -> Sequence[Asked]:
     """Returns the codings to judge.
 
     Raises:
@@ -66,11 +66,10 @@ def _asked(given: Given, version: str, *, system: str | None) -> Sequence[Asked]
     if len(ways) > 1:
         raise InvalidRequest.of("terminology.subject-twice", ways[0], found=", ".join(ways))
     if ways == ["code"]:
-        plain = system.partition("|")[0] if system else given.one("system")
-        return [Asked(given.one("code"), plain, given.one(version), given.one("display"))]
+        return [Asked(given.one("code"), given.one("system"), given.one(version), given.one("display"))]
     concept = given.one("codeableConcept") or {"coding": [given.one("coding") or {}]}
     codings = concept.get("coding")
-    found = [_coding(one, system) for one in codings if _has_code(one)] if isinstance(codings, list) else []
+    found = [_coding(one) for one in codings if _has_code(one)] if isinstance(codings, list) else []
     if not found:
         raise MissingElement.of("terminology.code-missing", (*ways, "code")[0], ways=", ".join(_WAYS))
     return found
@@ -80,17 +79,23 @@ def _has_code(coding: object) -> bool:
     return isinstance(coding, dict) and isinstance(coding.get("code"), str)
 
 
-def _coding(coding: JsonObject, system: str | None) -> Asked:
+def _coding(coding: JsonObject) -> Asked:
     told = (coding.get(name) for name in ("system", "version", "display"))
     own, version, display = (one if isinstance(one, str) else None for one in told)
-    return Asked(coding["code"], own or system, version, display)
+    return Asked(coding["code"], own, version, display)
 
 
 async def _judge_of_value_set(parts: Parts, given: Given, target: Target, languages: Sequence[str]) -> Judge:
     value_set = await subject(parts, given, target, inline="valueSet", version=given.one("valueSetVersion"))
-    abstract = given.flag("abstract")
+    abstract, may_infer = given.flag("abstract"), given.one("code") is not None
     local = parts.terminology
-    return lambda asked: judge_in_value_set(local, value_set, asked, languages=languages, abstract=abstract)
+
+    def judge(asked: Asked) -> Judgement:
+        if asked.system is None and not may_infer:
+            return Judgement(result=False, issues=(issue("terminology.coding-without-system", code=asked.code),))
+        return judge_in_value_set(local, value_set, asked, languages=languages, abstract=abstract)
+
+    return judge
 
 
 async def _judge_of_system(parts: Parts, given: Given, target: Target, languages: Sequence[str]) -> Judge:
@@ -103,19 +108,21 @@ async def _judge_of_system(parts: Parts, given: Given, target: Target, languages
         return lambda asked: judge_in_system(local, asked, languages=languages, abstract=abstract)
     resource = await subject(parts, given, target, inline="codeSystem")
     own = resource.get("url", "")
-    system = local.system(own) if url is not None else build_code_system({"url": own, **resource})
-    assert system is not None
+    system = None if url is not None else build_code_system({"url": own, **resource})
+    version = resource.get("version") if url == f"{own}|{resource.get('version')}" else None
     return _guarded(
-        own, lambda asked: judge_in_system(local, asked, languages=languages, abstract=abstract, system=system)
+        own,
+        lambda asked: judge_in_system(local, asked, languages=languages, abstract=abstract, system=system),
+        version=version,
     )
 
 
-def _guarded(url: str, judge: Judge) -> Judge:
+def _guarded(url: str, judge: Judge, *, version: str | None = None) -> Judge:
     def guarded(asked: Asked) -> Judgement:
         if asked.system not in (None, url):
             differs = issue("terminology.system-differs", "coding.system", found=asked.system, expected=url)
             return Judgement(result=False, issues=(differs,))
-        return judge(Asked(asked.code, url, asked.version, asked.display))
+        return judge(Asked(asked.code, url, asked.version or version, asked.display))
 
     return guarded
 

@@ -7,6 +7,7 @@ from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import Issue, SearchParameterUnknown
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.aliases import Alias, find_alias, renamed
+from fhir_server.search.canonicals import names_by_url
 from fhir_server.search.context import SearchContext
 from fhir_server.search.names import ChainName, HasName, NamePart, PlainName
 from fhir_server.search.offered import find_offered, listed, offered_parameter, references
@@ -23,9 +24,9 @@ def chain_clause(part: ChainName, support: ResourceSupport, context: SearchConte
     """Returns the clause of `code[:Target].rest`; without a target, every target type that knows the rest is asked.
 
     Raises:
-        SearchParameterUnknown: `code` is no reference, the target is none of its, or no target knows the rest.
+        SearchParameterUnknown: `code` is no reference or a canonical, the target is none of its, or no target knows the rest.
     """
-    parameter = reference_of(part.code, support)
+    parameter = followed(part.code, support)
     found: list[Clause] = []
     unknown: list[Issue] = []
     for type_ in targets_of(part, parameter, context):
@@ -44,10 +45,11 @@ def has_clause(part: HasName, support: ResourceSupport, context: SearchContext, 
     """Returns the clause of `_has:Source:reference:rest`.
 
     Raises:
-        SearchParameterUnknown: the server has no such type, or `reference` is none of its references or never leads here.
+        SearchParameterUnknown: the server has no such type, or `reference` is none of its references, a canonical, or never
+            leads here.
     """
     source = _source(part, context)
-    parameter = reference_of(part.reference, source)
+    parameter = followed(part.reference, source)
     if parameter.targets and support.type not in parameter.targets:
         raise _wrong_target(parameter, support.type, parameter.targets)
     where = (read(part.rest, source),)
@@ -94,6 +96,18 @@ def reference_of(code: str, support: ResourceSupport) -> SearchParameter:
         raise SearchParameterUnknown.of(
             "search.chain-no-reference", code, name=code, type=support.type, valid=listed(references(support))
         )
+    return parameter
+
+
+def followed(code: str, support: ResourceSupport) -> SearchParameter:
+    """Returns the reference parameter of that code, whose references can be followed from resource to resource.
+
+    Raises:
+        SearchParameterUnknown: the type has none that can be searched, or it names resources by their canonical URL.
+    """
+    parameter = reference_of(code, support)
+    if names_by_url(parameter, support.type):
+        raise SearchParameterUnknown.of("search.chain-canonical", code, name=code, type=support.type)
     return parameter
 
 

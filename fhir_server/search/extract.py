@@ -45,6 +45,8 @@ class _Branch:
     expression: fhirpath.Expression
     entrance: frozenset[str] | None
     filers: tuple[Filer, ...]
+    is_published: bool
+    """Whether a parameter of R4 itself uses it: then only an invalid resource can make it fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,11 @@ class Extractor:
     def extract(self, resource: JsonObject, updated: datetime) -> IndexEntries:
         """Returns everything that the resource can be found by, what it contains included.
 
-        Values that no kind can read, such as an impossible date, are not filed.
+        Values that no kind can read, such as an impossible date, are not filed; nor is anything by a parameter that R4
+        does not define where its expression fails: it must not keep valid resources out.
 
         Raises:
-            ResourceInvalid: an expression fails on this resource, which cannot be a valid one.
+            ResourceInvalid: an expression of R4 fails on this resource, which cannot be a valid one.
             KeyError: the server has no such type.
         """
         return self.extracted(resource, updated).entries
@@ -129,7 +132,7 @@ class Extractor:
         """Returns what `extract` does, and the references among it.
 
         Raises:
-            ResourceInvalid: an expression fails on this resource, which cannot be a valid one.
+            ResourceInvalid: an expression of R4 fails on this resource, which cannot be a valid one.
             KeyError: the server has no such type.
         """
         if resource.get("contained"):
@@ -139,7 +142,7 @@ class Extractor:
         of_type = self._by_type.get(type_) or self._made_of_type(type_)
         try:
             filing = self._filed(of_type, resource)
-        except fhirpath.MALFORMED:
+        except (*fhirpath.MALFORMED, fhirpath.EvaluationError):
             filing = self._filed_with_care(of_type, resource)
         return Extracted(filing.entries(_sort_date(of_type.sort_date, filing, updated)), filing.referred)
 
@@ -156,10 +159,10 @@ class Extractor:
         return filing
 
     def _filed_with_care(self, of_type: _OfType, resource: JsonObject) -> Filing:
-        """Files a resource that the fast way stumbled over: its shape is odd, and perhaps not too odd.
+        """Files a resource that the fast way stumbled over: its shape is odd, or an expression is not made for it.
 
         Raises:
-            ResourceInvalid: an expression fails on it.
+            ResourceInvalid: an expression of R4 fails on it.
         """
         filing = Filing(self._zone, self._base_url)
         for branch in of_type.branches:
@@ -221,11 +224,16 @@ def _of_type(definitions: Definitions, type_: ResourceType) -> _OfType:
 def _branches(definitions: Definitions, type_: ResourceType) -> tuple[_Branch, ...]:
     expressions: dict[str, fhirpath.Expression] = {}
     filers: dict[str, list[Filer]] = {}
+    published = published_for(type_)
+    of_r4: set[str] = set()
     for parameter in _filed_parameters(definitions, type_):
         for text in union_branches(parameter.expression):
             expressions[text] = expressions.get(text) or _compiled(text, type_, parameter)
             filers.setdefault(text, []).append(_filer(definitions, type_, parameter))
-    return tuple(_Branch(e, entrance_keys(e, type_), tuple(filers[text])) for text, e in expressions.items())
+            of_r4 |= {text} if published.get(parameter.code) is parameter else set()
+    return tuple(
+        _Branch(e, entrance_keys(e, type_), tuple(filers[text]), text in of_r4) for text, e in expressions.items()
+    )
 
 
 def _compiled(text: str, type_: ResourceType, parameter: SearchParameter) -> fhirpath.Expression:
@@ -239,6 +247,8 @@ def _nodes(branch: _Branch, resource: JsonObject) -> list[tuple[Any, str]]:
     try:
         return branch.expression.nodes(resource)
     except fhirpath.EvaluationError as error:
+        if not branch.is_published:
+            return []
         names, type_ = ", ".join(filer.code for filer in branch.filers), resource["resourceType"]
         raise ResourceInvalid.of("search.not-indexable", type_, name=names, type=type_, reason=str(error)) from error
 

@@ -102,7 +102,7 @@ def _updated(part: str, context: SearchContext) -> Clause:
 
 def _listed(raw: str) -> Clause:
     """Returns the clause that a List refers to the resource; what the list says of its entries does not count."""
-    found = [unescape(part) for part in alternatives("_list", raw)]
+    found = [unescape(part).removeprefix("List/") for part in alternatives("_list", raw)]
     functional = next((id_ for id_ in found if id_.startswith("$")), None)
     if functional is not None:
         raise SearchParameterUnknown.of("search.list-functional", "_list", value=functional)

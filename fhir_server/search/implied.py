@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fhir_server.definitions.registry import Definitions, SearchParameter
+from fhir_server.definitions.shapes import Element
 from fhir_server.fhir.shapes import JsonObject, ResourceType
 
 
@@ -28,14 +29,23 @@ NONE_IMPLIED = ImpliedSystems({}, "")
 
 def implied_systems(definitions: Definitions, type_: ResourceType, parameter: SearchParameter) -> ImpliedSystems:
     """Returns what the element at the parameter's path implies; nothing when it is no `code` bound as required."""
+    element = _element_at(definitions, type_, parameter.expression)
+    bound = element.binding if element and element.types and element.types[0].code == "code" else None
+    if bound is None or bound.value_set is None or bound.strength != "required":
+        return NONE_IMPLIED
+    return _of_value_set(definitions.value_set(bound.value_set) or {})
+
+
+def _element_at(definitions: Definitions, type_: str, path: str) -> Element | None:
+    """Returns the element at a path, which may lead into a data type (`Patient.address.use`)."""
+    stem, _, last = path.rpartition(".")
+    outer = None
     for element in definitions.structure_of_type(type_).elements:
-        if element.path != parameter.expression:
-            continue
-        bound = element.binding
-        if bound is None or bound.value_set is None or bound.strength != "required" or element.types[0].code != "code":
-            break
-        return _of_value_set(definitions.value_set(bound.value_set) or {})
-    return NONE_IMPLIED
+        if element.path == path:
+            return element
+        outer = element if element.path == stem else outer
+    within = outer.types[0].code if outer and len(outer.types) == 1 else ""
+    return _element_at(definitions, within, f"{within}.{last}") if within in definitions.model.properties else None
 
 
 def _of_value_set(value_set: JsonObject) -> ImpliedSystems:

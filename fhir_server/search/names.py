@@ -9,6 +9,7 @@ from fhir_server.errors import SearchParameterUnknown
 MOST_HOPS = 16
 """Resources that one name may lead through."""
 
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PLAIN = re.compile(r"(?P<code>_?[A-Za-z][A-Za-z0-9_-]*)(?::(?P<modifier>[A-Za-z-]+))?")
 
 
@@ -39,6 +40,11 @@ class HasName:
 
 
 NamePart: TypeAlias = PlainName | ChainName | HasName
+
+
+def is_code(text: str) -> bool:
+    """Tells whether a new parameter may be called so: it could be asked for, and is none of R4's special names."""
+    return _CODE.fullmatch(text) is not None
 
 
 def parse_name(name: str) -> NamePart:

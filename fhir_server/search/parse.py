@@ -15,6 +15,9 @@ from fhir_server.search.sorting import parse_sort
 
 Pair = tuple[str, str]
 
+_UNREADABLE = "\ufffd"
+"""What decoding puts in the place of percent-escapes that are no UTF-8: a conditional create would find nothing by them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedSearch:
@@ -83,6 +86,8 @@ def _read(draft: _Draft, name: str, raw: str) -> None:
     """Adds one pair to the draft, or its finding."""
     stem, colon, _ = name.partition(":")
     try:
+        if _UNREADABLE in name + raw:
+            raise SearchValueInvalid.of("rest.parameter-not-utf8", name, name=name, value=raw)
         if stem not in _RESULTS:
             draft.where.append(clause_of(name, raw, draft.support, draft.context))
             used: Pair | None = (name, raw)

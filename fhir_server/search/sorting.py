@@ -10,7 +10,7 @@ from fhir_server.definitions.registry import ResourceSupport, SearchParameter
 from fhir_server.errors import Issue, SearchParameterUnknown, SearchValueInvalid
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.search.aliases import COMBINED, Alias, find_alias
-from fhir_server.search.chains import reference_of, targets_of
+from fhir_server.search.chains import followed, targets_of
 from fhir_server.search.context import SearchContext
 from fhir_server.search.kinds import KINDS
 from fhir_server.search.names import ChainName, PlainName, parse_name
@@ -65,7 +65,7 @@ def _through(name: str, support: ResourceSupport, context: SearchContext) -> Sor
     part = parse_name(name)
     if not isinstance(part, ChainName) or not isinstance(part.rest, PlainName) or part.rest.modifier is not None:
         raise SearchParameterUnknown.of("search.sort-chain", "_sort", name=name)
-    parameter = reference_of(part.code, support)
+    parameter = followed(part.code, support)
     alias = find_alias(parameter, support) or Alias((parameter.code,))
     targets = [type_ for type_ in targets_of(part, parameter, context) if alias.only in ("", type_)]
     keys = _keys_there(part.rest.code, targets, context)

@@ -13,6 +13,9 @@ PARENT_PROPERTIES = frozenset({"parent", "subsumedBy"})
 INACTIVE_STATES = frozenset({"retired", "inactive"})
 """Values of the property `status` that end a concept's use; a deprecated one may still be used."""
 
+_STANDARD = "http://hl7.org/fhir/concept-properties#"
+"""A property with such a URI means what R4 says, whatever code a system gives it."""
+
 _NO_HIERARCHY = frozenset({"grouped-by", "part-of", "classified-with"})
 
 
@@ -30,14 +33,19 @@ class Concept:
     @property
     def is_inactive(self) -> bool:
         """Whether the concept is no longer to be used."""
-        return True in self.properties.get("inactive", ()) or bool(
+        return _is_set(self.properties, "inactive") or bool(
             INACTIVE_STATES.intersection(map(str, self.properties.get("status", ())))
         )
 
     @property
     def is_abstract(self) -> bool:
         """Whether the concept only groups others and is not to be chosen."""
-        return any(True in self.properties.get(name, ()) for name in ("notSelectable", "abstract"))
+        return any(_is_set(self.properties, name) for name in ("notSelectable", "abstract"))
+
+
+def _is_set(properties: Mapping[str, tuple[Any, ...]], name: str) -> bool:
+    """Systems are published that write the flags as codes, `valueCode: true`."""
+    return any(value is True or value == "true" for value in properties.get(name, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,11 @@ class CodeSystem:
     def language(self) -> str | None:
         """The language of the displays, if the system says so."""
         return self.facts.get("language")
+
+    @property
+    def is_fragment(self) -> bool:
+        """Whether some of the codes are listed, and meant to be used."""
+        return self.facts.get("content") == "fragment"
 
     @property
     def subsumes(self) -> bool:
@@ -118,24 +131,32 @@ class CodeSystem:
 
 def build_code_system(facts: JsonObject, supplements: Sequence[JsonObject] = ()) -> CodeSystem:
     """Returns the table of a CodeSystem resource; supplements add designations and properties to its concepts."""
-    concepts = {one.code: one for one in _flat(facts.get("concept", ()), None)}
+    concepts = {one.code: one for one in _flat(facts.get("concept", ()), None, _aliases(facts))}
     _adopt(concepts)
     for one in supplements:
         _supplement(concepts, one)
     head = {k: v for k, v in facts.items() if k not in ("concept", "text")}
     declared = {p["code"]: p["type"] for one in (facts, *supplements) for p in one.get("property", ())}
+    declared |= {name: declared[code] for code, name in _aliases(facts).items()}
     added = tuple(one["url"] for one in supplements)
     return CodeSystem(facts["url"], facts["content"] == "complete", concepts, head, declared, added)
 
 
-def _flat(concepts: Iterable[JsonObject], parent: str | None) -> Iterator[Concept]:
+def _aliases(facts: JsonObject) -> Mapping[str, str]:
+    """Returns the standard names of the properties that a system calls otherwise."""
+    named = ((one["code"], str(one.get("uri", ""))) for one in facts.get("property", ()))
+    standard = ((code, uri.removeprefix(_STANDARD)) for code, uri in named if uri.startswith(_STANDARD))
+    return {code: name for code, name in standard if name != code}
+
+
+def _flat(concepts: Iterable[JsonObject], parent: str | None, aliases: Mapping[str, str]) -> Iterator[Concept]:
     for one in concepts:
-        properties = _properties(one)
+        properties = _properties(one, aliases)
         named = [str(value) for key in PARENT_PROPERTIES for value in properties.get(key, ())]
         parents = tuple(dict.fromkeys(([] if parent is None else [parent]) + named))
         names = tuple(one.get("designation", ()))
         yield Concept(one["code"], one.get("display"), parents, properties, names, one.get("definition"))
-        yield from _flat(one.get("concept", ()), one["code"])
+        yield from _flat(one.get("concept", ()), one["code"], aliases)
 
 
 def _adopt(concepts: dict[str, Concept]) -> None:
@@ -148,7 +169,7 @@ def _adopt(concepts: dict[str, Concept]) -> None:
 
 
 def _supplement(concepts: dict[str, Concept], supplement: JsonObject) -> None:
-    for added in _flat(supplement.get("concept", ()), None):
+    for added in _flat(supplement.get("concept", ()), None, _aliases(supplement)):
         own = concepts.get(added.code)
         if own is not None:
             values = reduce(_merged, added.properties.items(), dict(own.properties))
@@ -169,9 +190,10 @@ def _with(concept: Concept, **changes: Any) -> Concept:
     return Concept(**{**own, **changes})
 
 
-def _properties(concept: JsonObject) -> Mapping[str, tuple[Any, ...]]:
+def _properties(concept: JsonObject, aliases: Mapping[str, str]) -> Mapping[str, tuple[Any, ...]]:
     found: dict[str, tuple[Any, ...]] = {}
     for one in concept.get("property", ()):
         value = next((v for k, v in one.items() if k.startswith("value")), None)
-        found[one["code"]] = (*found.get(one["code"], ()), value)
+        for code in {one["code"]: None, aliases.get(one["code"], one["code"]): None}:
+            found[code] = (*found.get(code, ()), value)
     return found

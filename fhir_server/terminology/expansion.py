@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology.compose import Members, Pair
 from fhir_server.terminology.local import LocalTerminology
-from fhir_server.terminology.naming import Named, designations_of, display_of, folded, matches
+from fhir_server.terminology.naming import Named, display_of, folded, matches, others_of
 
 _BCP_47 = "urn:ietf:bcp:47"
 
@@ -67,7 +67,7 @@ def expansion_of(local: LocalTerminology, members: Members, wanted: Wanted) -> E
 
 def _rows(local: LocalTerminology, members: Members) -> Iterable[_Row]:
     for pair, own in members.items():
-        system = local.system(pair.system)
+        system = local.composer.system_of(pair, own)
         concept = system.find(pair.code) if system else None
         yield _Row(pair, Named(concept, own, system.language if system else None))
 
@@ -87,17 +87,19 @@ def _entry(row: _Row, wanted: Wanted) -> JsonObject:
     concept, display = row.named.concept, display_of(row.named, wanted.languages)
     flags = {"abstract": concept.is_abstract, "inactive": concept.is_inactive} if concept else {}
     entry: JsonObject = {"system": row.pair.system, **{name: True for name, is_so in flags.items() if is_so}}
+    if row.named.own and "version" in row.named.own:
+        entry["version"] = row.named.own["version"]
     entry["code"] = row.pair.code
     if display is not None:
         entry["display"] = display
-    told = _designations(row.named, wanted)
+    told = _designations(row.named, display, wanted)
     return {**entry, "designation": told} if told else entry
 
 
-def _designations(named: Named, wanted: Wanted) -> list[JsonObject]:
+def _designations(named: Named, display: str | None, wanted: Wanted) -> list[JsonObject]:
     if not wanted.with_designations and not wanted.designations:
         return []
-    return [one for one in designations_of(named) if not wanted.designations or _has_token(one, wanted.designations)]
+    return [one for one in others_of(named, display) if not wanted.designations or _has_token(one, wanted.designations)]
 
 
 def _has_token(designation: JsonObject, tokens: Iterable[str]) -> bool:
@@ -135,8 +137,8 @@ def _leads_to(pair: Pair, target: Pair, above: Mapping[Pair, Pair]) -> bool:
 
 def _used(local: LocalTerminology, members: Members) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for url in dict.fromkeys(pair.system for pair in members):
-        system = local.system(url)
+    for pair, own in members.items():
+        system, url = local.composer.system_of(pair, own), pair.system
         if system is not None:
             found[f"{url}|{system.version}" if system.version else url] = None
             found.update(dict.fromkeys(system.supplements))

@@ -45,8 +45,9 @@ def values_of(system: CodeSystem, concept: Concept, property_: str) -> tuple[str
     if property_ in ("display", "definition"):
         own = concept.display if property_ == "display" else concept.definition
         return () if own is None else (own,)
-    found = tuple(_text(value) for value in concept.properties.get(property_, ()))
-    return found or (("false",) if property_ in _FLAGS else ())
+    if property_ in _FLAGS:  # a retired concept is inactive whether it has that property or not
+        return (_text(concept.is_inactive if property_ == "inactive" else concept.is_abstract),)
+    return tuple(_text(value) for value in concept.properties.get(property_, ()))
 
 
 def _text(value: Any) -> str:
@@ -156,11 +157,20 @@ def build_filter(system: CodeSystem, filters: Iterable[JsonObject]) -> Passes | 
 
 def _build(system: CodeSystem, one: JsonObject) -> Passes | None:
     operator, property_, value = one.get("op", ""), one.get("property", ""), str(one.get("value", ""))
+    if property_ in _CODE and operator != "regex":
+        several = value.split(",") if operator in ("in", "not-in") else [value]
+        value = ",".join(_as_listed(system, code) for code in several)
     if operator in HIERARCHY:
         return HIERARCHY[operator](system, property_, value) if property_ in _CODE else None
     if operator not in VALUES or not _is_known(system, property_):
         return None
     return VALUES[operator](system, property_, value)
+
+
+def _as_listed(system: CodeSystem, code: str) -> str:
+    """Returns a code as its system writes it: case may not count."""
+    concept = system.find(code.strip())
+    return concept.code if concept else code
 
 
 def _is_known(system: CodeSystem, property_: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fhir_server.errors import Issue, Severity, issue
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology.code_system import CodeSystem
-from fhir_server.terminology.compose import Gap, Pair
+from fhir_server.terminology.compose import Gap
 from fhir_server.terminology.grammars import GRAMMARS
 from fhir_server.terminology.local import LocalTerminology
 from fhir_server.terminology.naming import Named, display_of, is_name
@@ -55,7 +55,7 @@ def judge_in_system(
         return _grammatical(
             asked, is_code=grammar.is_code(asked.code), display=grammar.display(asked.code, "".join(languages[:1]))
         )
-    system = system or local.system(url)
+    system = system or local.system(f"{url}|{asked.version}" if asked.version else url)
     if system is None or not (system.concepts or system.is_complete):
         return Judgement(None, issues=(issue("terminology.system-unknown", system=url),))
     concept = system.find(asked.code)
@@ -64,7 +64,7 @@ def judge_in_system(
         return Judgement(None, issues=(issue("terminology.system-incomplete", system=url, content=content),))
     if concept is None:
         return Judgement(result=False, issues=(_unknown_code(asked, url),))
-    return _judged(local, asked, Named(concept, None, system.language), languages, abstract=abstract)
+    return _judged(local, asked, Named(concept, None, system.language), (system, languages), abstract=abstract)
 
 
 def judge_in_value_set(
@@ -76,18 +76,18 @@ def judge_in_value_set(
     abstract: bool = False,
 ) -> Judgement:
     """Judges a code in a ValueSet resource; `abstract` allows codes that only group others."""
-    found = local.contains(value_set, asked.system, asked.code)
-    if isinstance(found, Gap):
-        return Judgement(None, issues=(issue(found.key, **found.params),))
-    if not found:
+    pair = local.find(value_set, asked.system, asked.code, asked.version)
+    if isinstance(pair, Gap):
+        return Judgement(None, issues=(issue(pair.key, **pair.params),))
+    if pair is None:
         return Judgement(result=False, issues=_outside(local, value_set, asked))
-    pair = _pair(local, value_set, asked)
     if pair.system in GRAMMARS:
         display = GRAMMARS[pair.system].display(pair.code, "".join(languages[:1]))
         return Judgement(result=True, display=display)
-    system = local.system(pair.system)
-    named = Named(local.concept(*pair), _own(local, value_set, pair), system.language if system else None)
-    return _judged(local, asked, named, languages, abstract=abstract)
+    own = local.own_of(value_set, pair, asked.version)
+    system = local.composer.system_of(pair, own)
+    named = Named(system.find(pair.code) if system else None, own, system.language if system else None)
+    return _judged(local, asked, named, (system, languages), abstract=abstract)
 
 
 def _grammatical(asked: Asked, *, is_code: bool, display: str | None) -> Judgement:
@@ -96,62 +96,43 @@ def _grammatical(asked: Asked, *, is_code: bool, display: str | None) -> Judgeme
 
 
 def _judged(
-    local: LocalTerminology, asked: Asked, named: Named, languages: Sequence[str], *, abstract: bool
+    local: LocalTerminology, asked: Asked, named: Named, by: tuple[CodeSystem | None, Sequence[str]], *, abstract: bool
 ) -> Judgement:
+    """Judges a code by its system, if that is here, for a reader of these languages."""
+    system, languages = by
     display, concept = display_of(named, languages), named.concept
     if concept is not None and concept.is_abstract and not abstract:
         return Judgement(result=False, display=display, issues=(issue("terminology.abstract", code=asked.code),))
     if asked.display is not None and display is not None and not is_name(asked.display, named):
         wrong = issue("terminology.display-wrong", found=asked.display, code=asked.code, expected=display)
         return Judgement(result=False, display=display, issues=(wrong,))
-    return Judgement(result=True, display=display, issues=_warnings(local, asked, named))
+    return Judgement(result=True, display=display, issues=_warnings(local, asked, named, system))
 
 
-def _warnings(local: LocalTerminology, asked: Asked, named: Named) -> tuple[Issue, ...]:
+def _warnings(local: LocalTerminology, asked: Asked, named: Named, system: CodeSystem | None) -> tuple[Issue, ...]:
     found = []
     if named.concept is not None and named.concept.is_inactive:
         found.append(issue("terminology.inactive", severity=Severity.WARNING, code=asked.code))
-    system = local.system(asked.system) if asked.system else None
     if system is not None and asked.version not in (None, system.version):
-        told = {"system": asked.system, "version": asked.version, "found": system.version or "-"}
-        found.append(issue("terminology.version-differs", severity=Severity.WARNING, **told))
+        told = {"system": system.url, "version": asked.version, "found": system.version or "-"}
+        other = local.system(f"{system.url}|{asked.version}")
+        key = (
+            "terminology.version-other"
+            if other is not None and other.version == asked.version
+            else "terminology.version-differs"
+        )
+        found.append(issue(key, severity=Severity.WARNING, **told))
     return tuple(found)
 
 
 def _outside(local: LocalTerminology, value_set: JsonObject, asked: Asked) -> tuple[Issue, ...]:
     name = value_set.get("url") or value_set.get("id") or "ValueSet"
-    outside = issue("terminology.not-in-value-set", code=asked.code, system=asked.system or "-", url=name)
     if asked.system is None:
-        return (outside,)
+        return (issue("terminology.not-in-its-systems", code=asked.code, url=name),)
+    outside = issue("terminology.not-in-value-set", code=asked.code, system=asked.system, url=name)
     in_system = judge_in_system(local, Asked(asked.code, asked.system), abstract=True)
     return (outside, _unknown_code(asked, asked.system)) if in_system.result is False else (outside,)
 
 
 def _unknown_code(asked: Asked, system: str) -> Issue:
     return issue("terminology.code-unknown", code=asked.code, system=system)
-
-
-def _pair(local: LocalTerminology, value_set: JsonObject, asked: Asked) -> Pair:
-    """Returns the code with its system, found among the value set's own where none was given."""
-    if asked.system is not None:
-        return Pair(asked.system, asked.code)
-    members = local.members(value_set)
-    if not isinstance(members, Gap):
-        return next(pair for pair in members if pair.code == asked.code)
-    pairs = [Pair(url, asked.code) for url in local.systems_of(value_set)]
-    return next(pair for pair in pairs if local.composer.contains(value_set, pair) is True)
-
-
-def _own(local: LocalTerminology, value_set: JsonObject, pair: Pair) -> JsonObject | None:
-    """Returns what the value set itself, or one that it imports, says of one of its codes."""
-    waiting, seen = [value_set], set[str]()
-    while waiting:
-        for part in waiting.pop(0).get("compose", {}).get("include", ()):
-            listed = part.get("concept", ()) if part.get("system") == pair.system else ()
-            own: JsonObject | None = next((one for one in listed if one["code"] == pair.code), None)
-            if own is not None:
-                return own
-            new = [url for url in part.get("valueSet", ()) if url not in seen]
-            seen.update(new)
-            waiting += [found for found in map(local.sources.value_set, new) if found is not None]
-    return None

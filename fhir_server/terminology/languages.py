@@ -19,6 +19,8 @@ _TAG = re.compile(
 )
 _PRIVATE = re.compile(r"x(-[a-z0-9]{1,8})+", re.IGNORECASE)
 _MAX_TAG = 100
+_TRADITIONAL = frozenset({"tw", "hk", "mo"})
+"""Regions where Chinese is written in the traditional script, https://www.unicode.org/reports/tr35/#Likely_Subtags."""
 
 
 @cache
@@ -84,9 +86,19 @@ def fits(offered: str | None, wanted: str) -> bool:
 
 
 def nearness(offered: str | None, wanted: str) -> int:
-    """Returns how many subtags two languages begin with in common: 2 of zh-TW and zh-TW, 1 of zh and zh-TW, 0 of en and zh."""
-    pairs = zip((offered or "").lower().split("-"), wanted.lower().split("-"), strict=False)
+    """Returns how many subtags two languages begin with in common: 1 of de and de-CH, 0 of en and zh.
+
+    Chinese tags have their script in between, told or not: 2 of zh-TW and zh-Hant, 3 of zh-TW and zh-Hant-TW.
+    """
+    pairs = zip(_with_script(offered or ""), _with_script(wanted), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _with_script(tag: str) -> list[str]:
+    language, *rest = tag.lower().split("-")
+    if language != "zh" or any(len(subtag) == 4 for subtag in rest[:1]):
+        return [language, *rest]
+    return [language, "hant" if rest[:1] and rest[0] in _TRADITIONAL else "hans", *rest]
 
 
 def preferences(header: str | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from fhir_server.definitions.registry import Definitions
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.terminology.code_system import CodeSystem, Concept
-from fhir_server.terminology.compose import Composer, Gap, Members, Pair
+from fhir_server.terminology.compose import Composer, Gap, Members, Pair, Versions
 from fhir_server.terminology.grammars import GRAMMARS
 from fhir_server.terminology.sources import Sources
 
@@ -49,7 +49,7 @@ class LocalTerminology:
         if codes is not None and system is not None and (system, code) in codes:
             return True
         if codes is not None and system is None:
-            return any(code == one for _, one in codes)
+            return any(code == one for _, one in codes) or any(self.is_same(*pair, code) for pair in codes)
         if codes is not None and not self._folds(system):
             return False
         value_set = self._open_set(url)
@@ -67,20 +67,50 @@ class LocalTerminology:
         known = self.system(system) if system else None
         return known is not None and known.facts.get("caseSensitive") is False
 
+    def is_same(self, system: str, code: str, other: str) -> bool:
+        """Tells whether two codes are one: case does not count where the system says so."""
+        return code == other or (code.casefold() == other.casefold() and self._folds(system))
+
     def contains(self, value_set: JsonObject, system: str | None, code: str) -> bool | Gap:
         """Tells whether a code is in a ValueSet resource, or why that cannot be told.
 
         Without a system, the systems that the value set names are tried in their order.
         """
+        found = self.find(value_set, system, code)
+        return found if isinstance(found, Gap) else found is not None
+
+    def find(
+        self, value_set: JsonObject, system: str | None, code: str, version: str | None = None
+    ) -> Pair | Gap | None:
+        """Returns the member of a ValueSet resource that a code stands for, None where there is none, or why that cannot be told.
+
+        `version` is that of the system, and counts where the value set names none.
+        """
         if system is not None:
-            return self.composer.contains(value_set, Pair(system, code))
+            found = self.composer.contains(value_set, Pair(system, code), version=version)
+            return found if isinstance(found, Gap) else Pair(system, code) if found else None
         members = self.composer.members(value_set)
         if not isinstance(members, Gap):
-            return any(code == pair.code for pair in members)
-        answers = [self.composer.contains(value_set, Pair(url, code)) for url in self.systems_of(value_set)]
+            return next((pair for pair in members if self.is_same(*pair, code)), None)
+        pairs = [Pair(url, code) for url in self.systems_of(value_set)]
+        answers = [self.composer.contains(value_set, pair) for pair in pairs]
         if True in answers:
-            return True
-        return next((one for one in answers if isinstance(one, Gap)), False) if answers else members
+            return pairs[answers.index(True)]
+        return next((one for one in answers if isinstance(one, Gap)), None) if answers else members
+
+    def own_of(self, value_set: JsonObject, pair: Pair, version: str | None = None) -> JsonObject | None:
+        """Returns what the value set itself, or one that it imports, says of one of its codes; `version` as for `find`."""
+        waiting, seen, named = [value_set], set[str](), None
+        while waiting:
+            for part in waiting.pop(0).get("compose", {}).get("include", ()):
+                own = self.composer.own_in(part, pair, version)
+                if own is not None and "code" in own:
+                    return own
+                named = named or own
+                new = [url for url in part.get("valueSet", ()) if url not in seen]
+                seen.update(new)
+                waiting += [found for found in map(self.sources.value_set, new) if found is not None]
+        return named
 
     def systems_of(self, value_set: JsonObject) -> tuple[str, ...]:
         """Returns the code systems that a ValueSet resource includes codes of, in its order, those of imports last."""
@@ -94,9 +124,9 @@ class LocalTerminology:
                 waiting += [one for one in map(self.sources.value_set, new) if one is not None]
         return tuple(found)
 
-    def members(self, value_set: JsonObject) -> Members | Gap:
+    def members(self, value_set: JsonObject, versions: Versions | None = None) -> Members | Gap:
         """Returns the members of a ValueSet resource in its order, or why they cannot be listed."""
-        return self.composer.members(value_set)
+        return (self.composer.pinned(versions) if versions is not None else self.composer).members(value_set)
 
     def display(self, system: str, code: str) -> str | None:
         """Returns the display of a code, or None when the system or the code is not known here."""

@@ -9,7 +9,7 @@ from fhir_server.terminology.code_system import CodeSystem, Concept
 from fhir_server.terminology.filters import values_of
 from fhir_server.terminology.grammars import Grammar
 from fhir_server.terminology.languages import fits
-from fhir_server.terminology.naming import Named, designations_of, display_of
+from fhir_server.terminology.naming import Named, display_of, others_of
 
 _ALWAYS = ("parent", "child", "inactive", "definition")
 """Properties that every listed code has, computed from the system."""
@@ -35,7 +35,7 @@ def details_of(
     named = Named(concept, None, system.language)
     display = display_of(named, languages) or concept.code
     spoken = [one.removeprefix("lang.") for one in wanted if one.startswith("lang.")]
-    designations = designations_of(named)
+    designations = others_of(named, display)
     if wanted and "designation" not in wanted:
         designations = [one for one in designations if any(fits(one.get("language"), lang) for lang in spoken)]
     chosen = _chosen(concept, wanted)

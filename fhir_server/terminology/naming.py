@@ -25,17 +25,29 @@ def designations_of(named: Named) -> Sequence[JsonObject]:
     return [one for place, one in enumerate(found) if one not in found[:place]]
 
 
+def others_of(named: Named, display: str | None) -> Sequence[JsonObject]:
+    """Returns the designations beside a display: the usual display is among them where another one is shown."""
+    usual, found = _usual(named), designations_of(named)
+    if usual is None or usual == display or any(one["value"] == usual for one in found):
+        return found
+    return [{**({"language": named.language} if named.language else {}), "value": usual}, *found]
+
+
 def display_of(named: Named, languages: Sequence[str] = ()) -> str | None:
     """Returns the display in the first of these languages that it is known in, else the usual one.
 
     Of several names in one language it is the one nearest to the wanted place or script: 高血壓 for zh-TW, if it is there.
     """
-    usual = (named.own or {}).get("display") or (named.concept.display if named.concept else None)
+    usual = _usual(named)
     for language in languages:
         near = max(_spoken(named, usual), key=lambda one: nearness(one[0], language), default=None)
         if near is not None and fits(near[0], language):
             return near[1]
     return usual
+
+
+def _usual(named: Named) -> str | None:
+    return (named.own or {}).get("display") or (named.concept.display if named.concept else None)
 
 
 def _spoken(named: Named, usual: str | None) -> list[tuple[str | None, str]]:

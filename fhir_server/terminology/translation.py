@@ -94,7 +94,7 @@ def _matches(sources: Sources, concept_map: JsonObject, question: Question, dept
         own = [one for one in group.get("element", ()) if one.get("code") == question.pair.code]
         for element in own:
             yield from _forward(group, element, question, name)
-        if not own and "unmapped" in group:
+        if not any(element.get("target") for element in own) and "unmapped" in group:
             yield from _unmapped(sources, group, question, (name, depth))
 
 

@@ -10,6 +10,7 @@ from fhir_server.validation.facets import keys_of, own_constraints, own_element,
 from fhir_server.validation.report import Findings, at, found
 from fhir_server.validation.rules.binding import build_binding
 from fhir_server.validation.rules.cardinality import build_cardinality
+from fhir_server.validation.rules.fixed import build_bare
 from fhir_server.validation.rules.resource import scope_within
 from fhir_server.validation.rules.slicing import Sliced, build_slicing
 from fhir_server.validation.rules.types import ANY_RESOURCE, build_allowed, build_resource_type
@@ -115,6 +116,9 @@ class Delta:
             check = self.value(node, key.type, base, around)
             if check is not None:
                 yield Part(each_of(check) if key.is_array else check, key.name, key.segment)
+            bare = build_bare(self._site(node, key.type, base), key)
+            if bare is not None:
+                yield Part(bare)
             extensions = self.children(node, "Element", around) if key.sibling and node.children else None
             if extensions is not None:
                 yield Part(each_of(extensions) if key.is_array else extensions, key.sibling, key.segment)

@@ -19,6 +19,9 @@ from fhir_server.validation.rules.types import ANY_RESOURCE
 from fhir_server.validation.site import Build, Check, Key, Site
 from fhir_server.validation.sure import Source, as_is, described, unsure
 
+BARE = {"Extension.url": frozenset({"url"})}
+"""Elements that must have a value: an attribute in XML, so that no extension can stand for it."""
+
 
 def build_type(type_: str, build: Build, quicken: Callable[[Check], Check]) -> Check:
     """Returns the check of an object of a complex type, a resource type or a backbone path.
@@ -98,7 +101,8 @@ def _needed(keys: Sequence[Key], elements: Mapping[str, Element]) -> Iterator[Ne
     for name, element in elements.items():
         if element.min > 0:
             mine = [key for key in keys if _element_name(key) == name]
-            yield Needed(frozenset(n for key in mine for n in (key.name, key.sibling) if n), element.path)
+            names = (n for key in mine for n in (key.name, key.sibling) if n)
+            yield Needed(BARE.get(element.path) or frozenset(names), element.path)
 
 
 def _choices(keys: Sequence[Key]) -> Mapping[str, frozenset[str]]:

@@ -18,6 +18,7 @@ from fhir_server.web.guide.pages import PATH
 from fhir_server.web.guide.routes import add_guide
 
 EXPOSED = ["ETag", "Location", "Last-Modified", "Content-Location", "Retry-After", "Allow", "X-Progress"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 GZIP_FROM_BYTES = 1024
 _READS_GZIP = re.compile(rb"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 
@@ -64,7 +65,7 @@ def _with_cors(parts: Parts, application: AsgiApp) -> AsgiApp:
     return CORSMiddleware(
         application,
         allow_origins=origins,
-        allow_methods=["*"],
+        allow_methods=METHODS,
         allow_headers=["*"],
         allow_credentials=bool(origins) and "*" not in origins,  # sites that are named may send what they sign in with
         expose_headers=EXPOSED,

@@ -1,10 +1,12 @@
 """The body of a request: unpacked, and refused as soon as it is too much, https://www.rfc-editor.org/rfc/rfc9110#section-8.4."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fhir_server.errors import InvalidRequest, TooCostly, TooLarge
+from fhir_server.interactions.messages import FhirRequest
 from fhir_server.settings import Settings
+from fhir_server.web.binary import is_content
 from fhir_server.web.inflate import inflated
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,7 +30,7 @@ def check_parameters(found: int) -> None:
         raise TooCostly.of("transport.too-many-parameters", found=found, limit=MOST_PARAMETERS)
 
 
-async def read_body(settings: Settings, headers: Mapping[str, str], receive: Receive) -> bytes:
+async def read_body(settings: Settings, request: FhirRequest, receive: Receive) -> bytes:
     """Returns the whole body, unpacked where it came packed.
 
     Raises:
@@ -37,11 +39,14 @@ async def read_body(settings: Settings, headers: Mapping[str, str], receive: Rec
         BadStructure: it is no gzip, or ends too early.
         InvalidRequest: the client went away.
     """
+    headers = request.headers
     declared = headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > settings.max_body_bytes:
         raise TooLarge.of("rest.body-too-large", limit=settings.max_body_bytes)
     sent = await _whole(settings.max_body_bytes, receive)
     body = inflated(sent, headers.get("content-encoding"), settings.max_body_bytes)
+    if is_content(request):
+        return body
     if len(body) > settings.max_values and body.count(b",") + body.count(b"<") > settings.max_values:
         raise TooLarge.of("transport.body-too-many-values", limit=settings.max_values)
     return body

@@ -7,7 +7,7 @@ import logging
 import traceback
 import uuid
 from asyncio import Semaphore
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from email.utils import format_datetime
@@ -24,8 +24,9 @@ from fhir_server.interactions.context import Parts
 from fhir_server.interactions.dispatch import dispatch, refusal
 from fhir_server.interactions.messages import FhirRequest, FhirResponse, etag_of
 from fhir_server.interactions.queries import refuse_garbled
+from fhir_server.web.binary import Content, content_of, resource_around, wants_content
 from fhir_server.web.bodies import HEAVY_BYTES, check_parameters, read_body
-from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_sent, format_wanted, is_graphql
+from fhir_server.web.negotiation import MEDIA_TYPES, Format, format_or_json, format_sent, format_wanted, is_graphql
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -54,6 +55,8 @@ class _Style(NamedTuple):
 
     format: Format = "json"
     pretty: bool = False
+    as_content: bool = False
+    """What a Binary holds is wanted, rather than the resource."""
 
 
 _PLAIN = _Style()
@@ -72,19 +75,21 @@ def fhir_endpoint(parts: Parts) -> AsgiApp:
             return await dispatch(parts, request)
 
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        request, style = _head_of(parts, scope), _PLAIN
+        request, style, content = _head_of(parts, scope), _PLAIN, None
         try:
             style = _style_of(request)
             if request.method not in _READING or request.query or request.path[-1:] == ("",):
                 request = await _whole(parts, request, receive)
                 style = _style_of_form(request) or style
             answer = dispatched(request) if request.body else dispatch(parts, request)
-            response = _written(parts, await answer, style)
+            response = await answer
+            content = _content_of(request, response) if style.as_content else None
+            response = response._replace(body=content.body) if content else _written(parts, response, style)
         except FhirError as error:
             response = _written(parts, refusal(request, error), style)
         except Exception as error:  # noqa: BLE001  the one place where anything unforeseen ends
             response = _written(parts, refusal(request, _traced(request, error)), style)
-        await _answer(request, response, send, style)
+        await _answer(request, response, send, content.headers if content else _written_as(request, style))
 
     return endpoint
 
@@ -98,6 +103,8 @@ def _style_of(request: FhirRequest) -> _Style:
     asked = {k: v for k, v in request.query if k in _FORMATTING} if request.query else _NONE
     if request.path[-1:] == _GRAPHQL:
         return _Style(pretty=asked.get("_pretty") == "true")
+    if request.path and wants_content(request):
+        return _Style(format_or_json(request.headers.get("accept")), as_content=True)
     wanted = format_wanted(request.headers.get("accept"), asked.get("_format"))
     return _PLAIN if wanted == "json" and not asked else _Style(wanted, asked.get("_pretty") == "true")
 
@@ -111,6 +118,19 @@ def _style_of_form(request: FhirRequest) -> _Style | None:
     if request.path[-1:] != ("_search",) or not any(name.encode() in request.body for name in _FORMATTING):
         return None
     return _style_of(request._replace(query=tuple(parse_qsl(request.body.decode("latin-1")))))
+
+
+def _content_of(request: FhirRequest, response: FhirResponse) -> Content | None:
+    """Returns what the Binary in a response holds, or None where it is to be written as a resource.
+
+    Raises:
+        NotAcceptable: the client takes neither.
+    """
+    accept = request.header("accept")
+    content = content_of(response.body, accept) if response.status == 200 else None
+    if content is None and response.status == 200:
+        format_wanted(accept, None)
+    return content
 
 
 def _written(parts: Parts, response: FhirResponse, style: _Style) -> FhirResponse:
@@ -128,13 +148,21 @@ def _written(parts: Parts, response: FhirResponse, style: _Style) -> FhirRespons
 
 
 def _head_of(parts: Parts, scope: Scope) -> FhirRequest:
-    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+    headers = {k.decode("latin-1"): v.decode() if v.isascii() else _text_of(v) for k, v in scope["headers"]}
     path = scope["path"][len(PREFIX) + 1 :]
     query_string = scope["query_string"]
-    query = tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)) if query_string else ()
+    query = tuple(parse_qsl(_text_of(query_string), keep_blank_values=True)) if query_string else ()
     base = parts.settings.base_url or _base_of(scope, headers.get("host", "localhost"))
     segments = tuple(path.split("/")) if path else ()
     return FhirRequest(scope["method"], segments, query, headers, b"", base)
+
+
+def _text_of(raw: bytes) -> str:
+    """Returns the text of a header or query: UTF-8 that was not encoded any further, as some clients send it, or Latin-1."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _base_of(scope: Scope, host: str) -> str:
@@ -152,12 +180,17 @@ async def _whole(parts: Parts, request: FhirRequest, receive: Receive) -> FhirRe
     refuse_garbled(request.query)
     query = tuple(p for p in request.query if p[0] not in _FORMATTING)
     path = request.path[:-1] if request.path[-1:] == ("",) else request.path
-    body = b"" if request.method in _READING else await read_body(parts.settings, request.headers, receive)
+    body = b"" if request.method in _READING else await read_body(parts.settings, request, receive)
     style = tuple(p for p in request.query if p[0] in _FORMATTING) if len(query) < len(request.query) else ()
     request = request._replace(path=path, query=query, body=body, style=style)
     if not body or (path[-1:] == _GRAPHQL and is_graphql(request.header("content-type"))):
         return request
-    sent = format_sent(request.header("content-type"), is_search=path[-1:] == ("_search",))
+    around = resource_around(request, body)
+    if around is not None:
+        return request._replace(body=around)
+    sent = format_sent(
+        request.header("content-type"), is_search=path[-1:] == ("_search",), is_patch=request.method == "PATCH"
+    )
     if sent == "form":
         check_parameters(body.count(b"&") + 1)
         return request
@@ -176,12 +209,18 @@ def _traced(request: FhirRequest, error: Exception) -> InternalError:
     return InternalError.of("rest.internal", trace=trace)
 
 
-async def _answer(request: FhirRequest, response: FhirResponse, send: Send, style: _Style) -> None:
+def _written_as(request: FhirRequest, style: _Style) -> tuple[tuple[bytes, bytes], ...]:
+    return (_PLAIN_JSON if request.path[-1:] == _GRAPHQL else _CONTENT_TYPES[style.format],)
+
+
+async def _answer(
+    request: FhirRequest, response: FhirResponse, send: Send, written_as: Sequence[tuple[bytes, bytes]]
+) -> None:
     body = response.body
     headers = _headers_of(request, response)
     headers.append(_VARY)
     if body:
-        headers.append(_PLAIN_JSON if request.path[-1:] == _GRAPHQL else _CONTENT_TYPES[style.format])
+        headers += written_as
     if response.status not in _BODYLESS:
         headers.append((b"content-length", b"%d" % len(body)))
     if request.method == "HEAD" or response.status in _BODYLESS:

@@ -5,6 +5,9 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from fhir_server.errors import NotAcceptable, UnsupportedMedia
+from fhir_server.interactions.json_patch import JSON_PATCH
+from fhir_server.interactions.merge_patch import MERGE_PATCH
+from fhir_server.interactions.patch import FORMATS as PATCH_FORMATS
 
 Format = Literal["json", "xml"]
 
@@ -20,10 +23,11 @@ FORMATS: Mapping[str, Format] = {
     "text/xml": "xml",
 }
 """Media types of FHIR content; the first two are FHIR's own, those with `+fhir` what they were called before R3."""
-_SENT_ONLY: Mapping[str, Format] = {"application/json-patch+json": "json", "application/merge-patch+json": "json"}
+_PATCHES = frozenset({JSON_PATCH, MERGE_PATCH})
 MEDIA_TYPES: Mapping[Format, str] = {"json": "application/fhir+json", "xml": "application/fhir+xml"}
 
 _SHORT: Mapping[str, Format] = {"json": "json", "xml": "xml"}
+_PAGE = "text/html"
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", ""})
 _VERSIONS = frozenset({"4", "4.0", "4.0.0", "4.0.1", ""})
 """What the parameter `fhirVersion` of a media type may say, https://hl7.org/fhir/R4/versions.html#mt-version."""
@@ -44,8 +48,8 @@ class _Range(NamedTuple):
         return int(self.media == "*/*")
 
 
-def format_sent(content_type: str | None, *, is_search: bool) -> Format | Literal["form"]:
-    """Returns the format of a body: FHIR JSON (also when nothing is said), FHIR XML, or form fields for `_search`.
+def format_sent(content_type: str | None, *, is_search: bool, is_patch: bool = False) -> Format | Literal["form"]:
+    """Returns the format of a body: FHIR JSON (also when nothing is said), FHIR XML, form fields for `_search`, or a patch.
 
     Raises:
         UnsupportedMedia: anything else, another charset than UTF-8, or another version of FHIR.
@@ -54,13 +58,15 @@ def format_sent(content_type: str | None, *, is_search: bool) -> Format | Litera
     charset = parameters.get("charset", "").lower()
     if is_search and media == FORM:
         return "form"
-    if media and media not in FORMATS and media not in _SENT_ONLY:
+    if is_patch and media and media not in FORMATS and media not in _PATCHES:
+        raise UnsupportedMedia.of("rest.patch-media", "Content-Type", found=media, valid=", ".join(PATCH_FORMATS))
+    if not is_patch and media and media not in FORMATS:
         raise UnsupportedMedia.of("rest.media-unsupported", "Content-Type", found=media)
     if charset not in _CHARSETS:
         raise UnsupportedMedia.of("rest.charset-unsupported", "Content-Type", found=charset)
     if parameters.get("fhirversion", "") not in _VERSIONS:
         raise UnsupportedMedia.of("rest.fhir-version", "Content-Type", found=parameters["fhirversion"])
-    return FORMATS.get(media) or _SENT_ONLY.get(media, "json")
+    return FORMATS.get(media, "json")
 
 
 def is_graphql(content_type: str | None) -> bool:
@@ -81,8 +87,29 @@ def format_wanted(accept: str | None, format_: str | None) -> Format:
     return found
 
 
+def format_or_json(accept: str | None) -> Format:
+    """Returns the format that an Accept header weighs most, JSON where it takes neither."""
+    return _accepted(accept) or "json"
+
+
+def names_fhir(accept: str | None) -> bool:
+    """Tells whether an Accept header names a media type of FHIR's own."""
+    if not accept or "fhir" not in accept:
+        return False
+    ranges = map(_range_of, accept.split(","))
+    return any(r.weight > 0 and "fhir" in r.media and r.media in FORMATS for r in ranges)
+
+
+def accepts(accept: str | None, media_type: str) -> bool:
+    """Tells whether an Accept header takes a media type, its parameters aside."""
+    if accept is None or not accept.strip():
+        return True
+    return _weight(list(map(_range_of, accept.split(","))), (_split(media_type)[0],)) > 0
+
+
 def _by_name(format_: str) -> Format | None:
-    return _SHORT.get(_split(format_)[0]) or _accepted(format_)
+    media = _split(format_)[0]
+    return None if media == _PAGE else _SHORT.get(media) or _accepted(format_)
 
 
 @lru_cache(maxsize=256)
@@ -91,7 +118,7 @@ def _accepted(accept: str | None) -> Format | None:
     if accept is None or not accept.strip():
         return "json"
     ranges = [_range_of(text) for text in accept.split(",")]
-    if any(r.media == "text/html" for r in ranges):  # a browser, which lists XML for its pages
+    if any(r.media == _PAGE for r in ranges):  # a browser, which lists XML for its pages
         return "json"
     weights = {format_: _weight(ranges, _names_of(format_)) for format_ in MEDIA_TYPES}
     best = max(weights, key=weights.__getitem__)

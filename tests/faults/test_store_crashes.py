@@ -104,13 +104,13 @@ async def lost_by_power_cuts(folder: Path, *, synchronous: str, luck: float) -> 
 @pytest.mark.parametrize("luck", [0, 0.5])
 def test_a_power_cut_loses_no_acknowledged_commit(monkeypatch, tmp_path, luck):
     """The log is checkpointed every 60 pages, so that cuts also fall before, into and after checkpoints."""
-    monkeypatch.setattr(opening, "CHECKPOINT_BYTES", 60 * 8192)
+    monkeypatch.setattr(opening, "LOG_BYTES", 60 * 8192)
     assert asyncio.run(lost_by_power_cuts(tmp_path, synchronous="full", luck=luck)) == [[]] * CUTS
 
 
 @pytest.mark.parametrize("synchronous", ["off", "normal"])
 def test_the_power_cut_is_real_because_weaker_settings_do_lose(monkeypatch, tmp_path, synchronous):
     """No checkpoint saves what came before it."""
-    monkeypatch.setattr(opening, "CHECKPOINT_BYTES", 2**30)
+    monkeypatch.setattr(opening, "LOG_BYTES", 2**30)
     losses = asyncio.run(lost_by_power_cuts(tmp_path, synchronous=synchronous, luck=0))
     assert sum(map(bool, losses)) == CUTS

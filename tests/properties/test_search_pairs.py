@@ -40,7 +40,7 @@ CONTEXT = SearchContext(
     base_url="https://fhir.example/r4",
     terminology=LocalTerminology(DEFINITIONS),
 )
-REFUSED = {"search.reference-hierarchy", "search.value-reference"}
+REFUSED = {"search.reference-hierarchy", "search.value-reference", "search.chain-canonical"}
 UNSORTABLE = {"search.sort-unknown", "search.sort-ambiguous"}
 World = dict[ResourceType, list[Indexed]]
 
@@ -58,7 +58,7 @@ async def filled(store: Store, rng: Random, *, containing: float) -> World:
 
 
 def some_search(rng: Random, type_: str, *, is_sorted: bool) -> tuple[list[tuple[str, str]], Query]:
-    """Returns random pairs and what they ask; a hierarchy is asked of many references that have none, and refused."""
+    """Returns random pairs and what they ask; a hierarchy or a chain is asked of many references that have none, and refused."""
     refused = REFUSED | UNSORTABLE if is_sorted else REFUSED
     while True:
         pairs = [some_pair(rng, type_) for _ in range(rng.choice([1, 1, 1, 2]))]

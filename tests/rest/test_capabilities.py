@@ -53,7 +53,7 @@ def test_a_type_that_is_never_changed_says_so(server, rest):
         "read", "vread", "history-instance", "history-type", "create", "search-type",
     }  # fmt: skip
     assert server.send("DELETE", "AuditEvent/a1").status_code == 405
-    assert server.send("DELETE", "AuditEvent?date=2020").headers["allow"] == "GET, POST"
+    assert server.send("DELETE", "AuditEvent?date=2020").headers["allow"] == "GET, HEAD, POST"
 
 
 def test_the_policy_is_told():
@@ -171,21 +171,29 @@ def test_every_operation_that_r4_does_not_define_is_defined_here(server, rest):
         assert not (definition["affectsState"] and "GET" in place.verbs), name
 
 
-def test_own_operation_definitions_are_valid_and_found_and_never_written(server):
+def test_every_operation_that_is_told_can_be_read_and_found(server, rest):
+    everywhere = [*rest["operation"], *(o for entry in rest["resource"] for o in entry.get("operation", ()))]
+    for name, url in sorted({(o["name"], o["definition"]) for o in everywhere}):
+        definition = decode(server.get(f"OperationDefinition/{url.rpartition('/')[2]}").content)
+        assert (definition["url"], definition["code"]) == (url, name)
+        assert decode(server.get(f"OperationDefinition?url={url}").content)["total"] == 1, url
+
+
+def test_operation_definitions_are_valid_and_found_and_never_written(server):
     found = decode(server.get("OperationDefinition?_sort=-code&_count=2&_total=accurate").content)
-    pages = [[entry["resource"]["code"] for entry in found["entry"]]]
+    pages = [[entry["resource"] for entry in found["entry"]]]
     while following := next((link["url"] for link in found["link"] if link["relation"] == "next"), None):
         found = decode(server.get(following).content)
-        pages.append([entry["resource"]["code"] for entry in found["entry"]])
-    codes = [code for page in pages for code in page]
+        pages.append([entry["resource"] for entry in found["entry"]])
+    codes = [resource["code"] for page in pages for resource in page]
     assert codes == sorted(codes, reverse=True)
     assert (len(codes), max(map(len, pages))) == (found["total"], 2)
-    for code in codes:
-        resource = decode(server.get(f"OperationDefinition/{code}/_history/1").content)
+    for id_ in (resource["id"] for page in pages for resource in page):
+        resource = decode(server.get(f"OperationDefinition/{id_}/_history/1").content)
         assert [i.text() for i in server.parts.validator.check(resource) if i.severity == "error"] == []
         get_fhir_model_class("OperationDefinition").model_validate(resource)
     previous = next(link["url"] for link in found["link"] if link["relation"] == "previous")
-    assert [entry["resource"]["code"] for entry in decode(server.get(previous).content)["entry"]] == pages[-2]
+    assert [entry["resource"] for entry in decode(server.get(previous).content)["entry"]] == pages[-2]
     assert server.put({"resourceType": "OperationDefinition", "id": "x"}).status_code == 405
     tag = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "x"}]}}]}
     assert server.send("POST", "OperationDefinition/diff/$meta-add", tag).status_code == 405

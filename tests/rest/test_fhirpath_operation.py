@@ -150,9 +150,10 @@ def test_a_failure_is_told_in_chinese_too(server):
     assert "expression 第 1 行第 6 列" in decode(answer.content)["issue"][0]["details"]["text"]
 
 
-def test_unknown_elements_are_empty_unless_validation_is_asked_for(server):
+@pytest.mark.parametrize("name", ["validate", "strict"])
+def test_unknown_elements_are_empty_unless_validation_is_asked_for(server, name):
     assert results(ask(server, "name.nmae")) == [{"name": "result"}]
-    answer = ask(server, "name.nmae", PATIENT, {"name": "validate", "valueBoolean": True})
+    answer = ask(server, "name.nmae", PATIENT, {"name": name, "valueBoolean": True})
     assert (answer.status_code, keys_of(answer)) == (400, ["fhirpath.element-unknown"])
 
 
@@ -160,16 +161,26 @@ def test_unknown_elements_are_empty_unless_validation_is_asked_for(server):
     "body",
     [
         {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": PATIENT}]},
-        {"resourceType": "Parameters", "parameter": [{"name": "expression", "valueString": "id"}]},
+        {
+            "resourceType": "Parameters",
+            "parameter": [{"name": "expression", "valueString": "id"}, {"name": "resource", "valueString": "x"}],
+        },
         {"resourceType": "Parameters"},
         {"resourceType": "Parameters", "parameter": 5},
         {"resourceType": "Parameters", "parameter": [{"name": ["expression"], "valueString": "id"}]},
         PATIENT,
     ],
 )
-def test_expression_and_resource_are_needed(server, body):
+def test_an_expression_and_what_is_named_resource_are_needed(server, body):
     answer = server.send("POST", "$fhirpath", body)
     assert (answer.status_code, keys_of(answer)) == (400, ["fhirpath.parameter-missing"])
+
+
+def test_without_a_resource_the_input_is_empty(server):
+    body = {"resourceType": "Parameters", "parameter": [{"name": "expression", "valueString": "1 + 1 | %resource.id"}]}
+    answer = server.send("POST", "$fhirpath", body)
+    assert results(answer) == [{"name": "result", "part": [{"name": "integer", "valueInteger": 2}]}]
+    assert [p["name"] for p in decode(answer.content)["parameter"][0]["part"]] == ["evaluator", "expression"]
 
 
 def test_there_is_no_fhirpath_on_a_type(server):
@@ -215,11 +226,22 @@ def truth(server, expression, *more):
     return [p["valueBoolean"] for p in found.get("part", [])]
 
 
+def test_an_element_conforms_to_its_data_type(server):
+    types = "http://hl7.org/fhir/StructureDefinition/"
+    assert truth(server, f"name[0].conformsTo('{types}HumanName')") == [True]
+    assert truth(server, f"name[0].conformsTo('{types}Address')") == [False]
+    assert keys_of(ask(server, "name[0].conformsTo('urn:x')")) == ["fhirpath.profile-unknown"]
+
+
 def test_member_of_asks_the_terminology(server):
     genders = "http://hl7.org/fhir/ValueSet/administrative-gender"
     assert truth(server, f"gender.memberOf('{genders}')") == [True]
     assert truth(server, f"'girl'.memberOf('{genders}')") == [False]
-    assert truth(server, "gender.memberOf('http://e.example/none')") == []
+    unknown = ask(server, "id.memberOf('http://e.example/none')")
+    assert (unknown.status_code, keys_of(unknown)) == (422, ["fhirpath.value-set-unknown"])
+    assert (
+        truth(server, "gender.memberOf({})") == truth(server, "deceased.memberOf('http://e.example/none')") == []
+    )
     coding = {"system": "http://hl7.org/fhir/administrative-gender", "code": "male"}
     concept = {"name": "c", "valueCodeableConcept": {"coding": [{"system": "urn:x", "code": "male"}, coding]}}
     variables = {"name": "variables", "part": [concept, {"name": "x", "valueCoding": {**coding, "system": "urn:x"}}]}

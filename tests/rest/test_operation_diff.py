@@ -134,3 +134,13 @@ def test_parameters_may_come_in_the_body(server):
 def test_a_call_that_cannot_be_answered_is_refused_by_name(server, path, status, key):
     response = server.get(path)
     assert (response.status_code, keys_of(response)) == (status, [key])
+
+
+def test_the_answer_sent_to_patch_makes_the_second_version_of_the_first(server):
+    for there, back in (("1", "2"), ("2", "1")):
+        changes = server.get(f"Patient/p/$diff?from={there}&to={back}").content
+        before, after = (decode(server.get(f"Patient/p/_history/{version}").content) for version in (there, back))
+        assert server.put({**before, "id": "copy"}).status_code in (200, 201)
+        patched = server.send("PATCH", "Patient/copy", changes)
+        assert patched.status_code == 200, patched.text
+        assert {**decode(patched.content), "id": "p", "meta": after["meta"]} == after

@@ -161,3 +161,52 @@ def test_a_deleted_patient_is_gone(server):
     put(server, "Patient", "p3")
     server.send("DELETE", "Patient/p3")
     assert server.get("Patient/p3/$everything").status_code == 410
+
+
+# Group
+
+
+def group(server, id_, *members, **more: Any):
+    put(
+        server, "Group", id_, type="person", actual=True, member=[{"entity": reference(one)} for one in members], **more
+    )
+
+
+def test_a_group_has_the_compartments_of_its_patients_and_of_the_groups_in_it(server):
+    put(server, "Patient", "p3")
+    group(server, "inner", "Patient/p2")
+    group(server, "outer", "Patient/p1", "Group/inner")
+    group(server, "inner", "Patient/p2", "Group/outer")
+    inside = ["Patient/p2", "Condition/other", "Group/inner"]
+    referred = ["Organization/centre", "Practitioner/doctor"]
+    assert both(server.get("Group/outer/$everything")) == [*P1[:3], "Group/outer", *P1[3:], *inside, *referred]
+    assert both(server.get("Group/inner/$everything?_type=Patient")) == ["Patient/p1", "Patient/p2"]
+
+
+def test_pages_of_a_group_add_up_to_the_whole(server):
+    put(server, "Patient", "p0")
+    group(server, "all", "Patient/p2", "Patient/p1", "Patient/p0")
+    group(server, "all", "Patient/p2", "Patient/p1")
+    found, path = [], "Group/all/$everything?_count=1&_type=Patient,Condition,Practitioner"
+    while path:
+        answer = server.get(path)
+        found += both(answer)
+        path = links_of(answer).get("next")
+    assert found == [*P1[:2], "Practitioner/doctor", "Patient/p2", "Condition/other"]
+
+
+def test_who_left_a_group_is_not_in_it(server):
+    gone = {"entity": reference("Patient/p1"), "inactive": True}
+    put(server, "Group", "left", type="person", actual=True, member=[gone, {"entity": reference("Patient/p2")}])
+    assert both(server.get("Group/left/$everything")) == ["Patient/p2", "Condition/other", "Group/left"]
+    put(server, "Group", "empty", type="person", actual=True)
+    assert both(server.get("Group/empty/$everything")) == []
+    assert keys_of(server.get("Group/none/$everything")) == ["rest.not-found"]
+    assert keys_of(server.get("Group/$everything")) == ["operation.instance-missing"]
+
+
+def test_an_end_before_the_start_is_refused_in_the_language_that_is_asked_for(server):
+    answer = server.get("Patient/p1/$everything?start=2026-02&end=2026-01", accept_language="zh")
+    assert answer.status_code == 400
+    text = decode(answer.content)["issue"][0]["details"]["text"]
+    assert text == "无法识别 end='2026-01'，应为 不早于 start（2026-02）的时间。"

@@ -290,7 +290,7 @@ def test_accept_does_not_matter(server):
         ("{Patient(id: nobody){id}}", 404, ["rest.not-found"]),
         ('{Patient(id: p){name(fhirpath: "("){use}}}', 400, ["fhirpath.syntax"]),
         ("mutation{PatientDelete(id: p){id}}", 400, ["graphql.reads-only"]),
-        ("query a{Patient(id: p){id}} query b{Patient(id: p){id}}", 400, ["graphql.operation"]),
+        ("query a{Patient(id: p){id}} query b{Patient(id: p){id}}", 400, ["graphql.operation-missing"]),
         (" ", 400, ["operation.parameter-missing"]),
         ("{" + "a{" * 25 + "a" + "}" * 26, 400, ["graphql.too-deep"]),
         ("{" + "a " * 6000 + "}", 400, ["graphql.too-long"]),
@@ -353,3 +353,8 @@ def test_the_schema_describes_itself(server):
     answer = data(ask(server, '{__type(name: "PatientContact"){name fields{name type{name}}}}'))["__type"]
     fields = {f["name"]: f["type"]["name"] for f in answer["fields"]}
     assert (answer["name"], fields["name"], fields["gender"]) == ("PatientContact", "HumanName", "code")
+
+
+def test_a_syntax_error_tells_its_place(server):
+    (error,) = decode(ask(server, "{Patient(id: p){\n id ").content)["errors"]
+    assert error["locations"] == [{"line": 2, "column": 5}]

@@ -101,3 +101,7 @@ def test_parameters_may_come_in_the_body(server):
 def test_a_call_that_cannot_be_answered_is_refused_by_name(server, path, status, keys):
     response = server.get(path)
     assert (response.status_code, keys_of(response)) == (status, keys)
+
+
+def test_each_subject_has_its_own_latest(server):
+    assert ids_of(server.get("Observation/$lastn?patient=p1,p2&code=85354-9")) == ["others", "bp-2"]

@@ -145,3 +145,22 @@ def test_what_is_no_patient_is_refused(server):
     assert (response.status_code, keys_of(response)) == (400, ["rest.parameter-invalid"])
     assert server.send("POST", "Practitioner/$match", WANG).status_code == 404
     assert ask(server, name="王").status_code == 422
+
+
+@pytest.mark.parametrize("text", ["+86 199 0000 0001", "199-0000-0001", "008619900000001"])
+def test_a_telephone_is_found_in_whatever_form_it_is_written(server, text):
+    asked = {**traits(NAME, GENDER), "telecom": [{"system": "phone", "value": text}]}
+    assert found(ask(server, **asked)) == [("wang", "possible", "0.35")]
+
+
+@pytest.mark.parametrize("date", ["1955-01-03", "1955-03", "1955"])
+def test_a_birth_date_that_is_changed_over_or_known_in_part_finds_the_patient(server, date):
+    asked = {"name": WIFE["name"], "birthDate": date, "gender": "female"}
+    assert found(ask(server, **asked)) == [("wife", "possible", "0.30")]
+
+
+def test_a_stored_birth_date_that_is_known_in_part_is_found_by_the_whole(server):
+    stored = {k: v for k, v in WIFE.items() if k != "telecom"}
+    assert server.put({**stored, "id": "part", "birthDate": "1955-03"}).status_code == 201
+    asked = {"name": WIFE["name"], "birthDate": "1955-03-01", "gender": "female"}
+    assert found(ask(server, **asked)) == [("wife", "possible", "0.38"), ("part", "possible", "0.30")]

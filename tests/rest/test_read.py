@@ -60,7 +60,7 @@ def test_head_has_the_headers_and_no_body(server):
 
 def test_an_impossible_verb_is_405_with_allow(server):
     answer = server.send("POST", "Patient/p1", {})
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, PUT, PATCH, DELETE")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, PUT, PATCH, DELETE")
 
 
 def test_chinese_is_told_to_those_who_ask_for_it(server):

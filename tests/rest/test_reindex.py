@@ -26,6 +26,11 @@ EYES = {
     "expression": "Patient.extension('http://example.org/eyes').value",
 }
 
+GENDER = {"definition": "http://hl7.org/fhir/SearchParameter/individual-gender", "expression": "gender"}
+BORN = {"definition": "http://hl7.org/fhir/SearchParameter/individual-birthdate", "expression": "birthDate"}
+KIND = {"definition": "http://hl7.org/fhir/SearchParameter/individual-telecom", "expression": "system"}
+VALUE = {"definition": "http://hl7.org/fhir/SearchParameter/individual-telecom", "expression": "value"}
+
 
 @pytest.fixture
 def server():
@@ -125,17 +130,87 @@ def test_a_changed_parameter_is_indexed_anew(server):
 @pytest.mark.parametrize(
     ("wrong", "key"),
     [
-        ({"expression": "Patient.name("}, "search.parameter-broken"),
         ({"code": "birthdate"}, "search.parameter-taken"),
         ({"base": ["VisionPrescription"]}, "search.parameter-base"),
         ({"type": "special"}, "search.parameter-kind"),
+        ({"expression": "Patient.eyes"}, "search.parameter-broken"),
+        ({"expression": "Observation.code"}, "search.parameter-elsewhere"),
+        ({"code": "eyes.colour"}, "search.parameter-code"),
+        ({"code": "eyes:colour"}, "search.parameter-code"),
+        ({"code": "_sort"}, "search.parameter-code"),
+        ({"type": "composite"}, "definitions.member-missing"),
+        ({"type": "composite", "component": [GENDER]}, "search.parameter-composite"),
+        ({"type": "composite", "component": [BORN, GENDER]}, "search.parameter-composite"),
+        (
+            {"type": "composite", "expression": "Patient", "component": [GENDER, {**BORN, "expression": "deceased"}]},
+            "search.parameter-composite",
+        ),
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_refused(wrong, key):
     server = RestServer()
     answer = server.put({**EYES, **wrong})
-    assert (answer.status_code, key in keys_of(answer)) == (422, True)
+    found = {one for one in keys_of(answer) if one.startswith(("search.", "definitions."))}
+    assert (answer.status_code, found) == (422, {key})
+    texts = [found["details"]["text"] for found in decode(answer.content)["issue"]]
+    assert [text for text in texts if "{" in text] == []
     server.close()
+
+
+def test_a_parameter_whose_expression_is_no_fhirpath_is_refused():
+    server = RestServer()
+    answer = server.put({**EYES, "expression": "Patient.name("})
+    assert (answer.status_code, "Patient.name(" in answer.text or "character" in answer.text) == (422, True)
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("composite", "query"),
+    [
+        ({"expression": "Patient", "component": [GENDER, BORN]}, "eyes=male$ge1990"),
+        ({"expression": "Patient", "component": [GENDER, BORN]}, "eyes=female$2000,male$1990"),
+        ({"expression": "Patient.telecom", "component": [KIND, VALUE]}, "eyes=phone$13900000000"),
+        ({"expression": "Patient.telecom", "component": [KIND, VALUE]}, "eyes:missing=false&gender=male"),
+    ],
+)
+def test_a_composite_parameter_pairs_what_it_names(composite, query):
+    server = RestServer(validation="off")
+    server.put({"resourceType": "Patient", "id": "a", "gender": "male", "birthDate": "1990", **telecom("13900000000")})
+    server.put(
+        {"resourceType": "Patient", "id": "b", "gender": "female", "birthDate": "1990", **telecom("13800000000")}
+    )
+    server.put({**EYES, "type": "composite", **composite})
+    settled(server)
+    assert ids_of(server.get(f"Patient?{query}")) == ["a"]
+    server.close()
+
+
+def telecom(phone):
+    return {"telecom": [{"system": "phone", "value": phone}, {"system": "email", "value": "13900000000"}]}
+
+
+def test_an_expression_that_fails_on_a_resource_files_nothing_and_keeps_nothing_out(server):
+    two = {"resourceType": "Patient", "id": "two", "name": [{"family": "A"}, {"family": "B"}]}
+    one = {"resourceType": "Patient", "id": "one", "name": [{"family": "A"}]}
+    assert server.put(two).status_code == 201
+    server.put({**EYES, "expression": "Patient.name.family.lower()"})
+    assert settled(server) == ["completed"]
+    assert [server.put(each).status_code for each in (one, two)] == [201, 200]
+    assert ids_of(server.get("Patient?eyes=a")) == ["one"]
+    assert sorted(ids_of(server.get("Patient?name=a"))) == ["one", "two"]
+
+
+def test_a_run_that_breaks_off_says_that_it_failed(server, monkeypatch):
+    class Broken(Exception):
+        pass
+
+    def broken(run, version):
+        raise Broken
+
+    monkeypatch.setattr(reindex_run.Reindexer, "_filed", broken)
+    server.send("POST", "$reindex", {"resourceType": "Parameters"})
+    server.loop.set_exception_handler(lambda *_: None)
+    assert settled(server) == ["failed"]
 
 
 def test_reindex_is_asked_for_by_the_asynchronous_pattern(server):

@@ -60,6 +60,16 @@ def test_pages_of_a_system_search_go_both_ways(server, sort, count):
         assert pages(server, links_of(server.get(f"{url}&_count={count}"))["last"], "previous") == wanted[::-1]
 
 
+@pytest.mark.parametrize("path", ["?_type=Observation", "Patient/p1/*?_type=Observation"])
+def test_the_links_of_a_search_on_one_named_type_name_it(server, path):
+    whole = keys(server.get(f"{path}&_sort=_id"))
+    first = server.get(f"{path}&_sort=_id&_count=1")
+    assert whole[:2] == ["Observation/o1", "Observation/o2" if path.startswith("?") else "Observation/o3"]
+    assert "_type=Observation" in links_of(first)["self"]
+    assert keys(server.get(links_of(first)["self"])) == whole[:1]
+    assert pages(server, f"{path}&_sort=_id&_count=1") == [[one] for one in whole]
+
+
 def test_a_system_search_without_types_is_on_all(server):
     assert sorted(keys(server.get("?_tag=red"))) == ["Observation/o1", "Patient/p1", "Practitioner/p1"]
     assert sorted(keys(server.send("POST", "_search", b"_tag=urn:t|red", **FORM))) == [
@@ -71,6 +81,28 @@ def test_a_parameter_that_one_type_lacks_is_refused(server):
     answer = server.get("?_type=Patient,Observation&birthdate=2000")
     assert (answer.status_code, keys_of(answer)) == (400, ["search.parameter-unknown"])
     assert keys_of(server.get("?_type=Nothing")) == ["rest.type-unsupported"]
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        ("birthdate=2000&_id=p1", "_id=p1"),
+        ("_id=p1&status=final", "_id=p1"),
+        ("_id=p1&_sort=birthdate,_id", "_id=p1&_sort=_id"),
+        ("_id=p1&_sort=status&code=x", "_id=p1"),
+    ],
+)
+def test_what_one_type_lacks_is_left_out_for_all_when_handling_is_lenient(server, query, left):
+    answer = server.get(f"?_type=Observation,Patient,Practitioner&{query}", prefer="handling=lenient")
+    assert sorted(keys(answer)) == ["Patient/p1", "Practitioner/p1"]
+    assert links_of(answer)["self"].endswith(f"?_type=Observation,Patient,Practitioner&{left}")
+    assert "search.sort-unknown" in keys_in(answer) or "search.parameter-unknown" in keys_in(answer)
+
+
+def keys_in(answer):
+    entries = decode(answer.content)["entry"]
+    outcomes = [entry["resource"] for entry in entries if entry["search"]["mode"] == "outcome"]
+    return [found["details"]["coding"][0]["code"] for outcome in outcomes for found in outcome["issue"]]
 
 
 def test_includes_of_a_system_search_start_from_their_type(server):

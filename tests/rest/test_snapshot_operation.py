@@ -53,8 +53,8 @@ def test_every_element_says_what_it_is_and_where_it_comes_from(server):
 
 def test_parameters_may_carry_the_definition_or_its_url(server):
     by_definition = {"name": "definition", "resource": profile()}
-    by_url = {"name": "url", "valueUri": OURS}
-    for parameter, id_ in ((by_definition, "p"), (by_url, "fd-patient")):
+    by_url = [{"name": "url", key: OURS} for key in ("valueString", "valueUri")]  # R4 declares a string
+    for parameter, id_ in ((by_definition, "p"), *((one, "fd-patient") for one in by_url)):
         body = {"resourceType": "Parameters", "parameter": [parameter]}
         response = server.send("POST", "StructureDefinition/$snapshot", body)
         assert (decode(response.content)["id"], "Patient.name" in elements(response)) == (id_, True)

@@ -160,3 +160,30 @@ def test_what_makes_no_sense_is_refused(stored, path, key):
 
 def test_unknown_elements_are_told_with_the_valid_ones(stored):
     assert "birthDate" in stored.get("Patient/p1?_elements=nme").text
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("_summary=true", ["o1", "o2"]),
+        ("_elements=managingOrganization", ["o1", "o2"]),
+        ("_elements=name", None),
+        ("_summary=data", ["o1", "o2", "g1"]),
+    ],
+)
+def test_a_part_keeps_the_contained_resources_that_it_refers_to(server, query, kept):
+    inside = [
+        {"resourceType": "Organization", "id": "o1", "name": "站", "partOf": {"reference": "#o2"}},
+        {"resourceType": "Organization", "id": "o2", "name": "中心"},
+        {"resourceType": "Practitioner", "id": "g1", "name": [{"text": "李"}]},
+    ]
+    server.put(
+        {
+            **PATIENT,
+            "contained": inside,
+            "managingOrganization": {"reference": "#o1"},
+            "generalPractitioner": [{"reference": "#g1"}],
+        }
+    )
+    part = shown(server, f"Patient/p1?{query}")
+    assert ([one["id"] for one in part["contained"]] if "contained" in part else None) == kept

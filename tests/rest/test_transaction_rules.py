@@ -156,7 +156,7 @@ def test_a_conditional_reference_with_two_matches_is_refused(server):
         entry("POST", "Patient", patient()),
         entry("PUT", "Group/g1", group("Patient?identifier=urn:x|A1")),
     )
-    assert keys_of(answer) == ["bundle.conditional-reference"]
+    assert keys_of(answer) == ["bundle.conditional-reference-many"]
 
 
 def test_a_conditional_reference_that_cannot_be_read_is_told_with_its_path(server):

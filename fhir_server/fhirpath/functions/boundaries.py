@@ -6,7 +6,7 @@ from fhir_server.fhirpath import temporal
 from fhir_server.fhirpath.environment import Scope
 from fhir_server.fhirpath.errors import wrong_type
 from fhir_server.fhirpath.functions.signature import Function
-from fhir_server.fhirpath.nodes import Collection, literal
+from fhir_server.fhirpath.nodes import Collection, literal, type_name
 from fhir_server.fhirpath.operators import boolean
 from fhir_server.fhirpath.quantity import Quantity, is_comparable
 from fhir_server.fhirpath.singletons import integer_of, value_of
@@ -38,7 +38,7 @@ def _boundary_of(value: Value, digits: int | None, *, high: bool) -> Value | Non
             return None if edge is None else Quantity(edge, value.unit)
         case int() | Decimal() if not isinstance(value, bool):
             return _number_boundary(Decimal(value), digits, high=high)
-    raise wrong_type("a boundary", "a number, date, time or quantity", type(value).__name__)
+    raise wrong_type("a boundary", "a number, date, time or quantity", type_name(value))
 
 
 def _number_boundary(value: Decimal, digits: int | None, *, high: bool) -> Decimal | None:
@@ -62,7 +62,7 @@ def _precision(scope: Scope, focus: Collection) -> Collection:
             return [literal(value.precision)]
         case int() | Decimal() if not isinstance(value, bool):
             return [literal(max(-int(Decimal(value).as_tuple().exponent), 0))]
-    raise wrong_type("precision()", "a decimal, date or time", type(value).__name__)
+    raise wrong_type("precision()", "a decimal, date or time", type_name(value))
 
 
 def _comparable(scope: Scope, focus: Collection, other: Collection) -> Collection:

@@ -11,7 +11,7 @@ from fhir_server.fhirpath import temporal
 from fhir_server.fhirpath.environment import Scope
 from fhir_server.fhirpath.errors import wrong_type
 from fhir_server.fhirpath.functions.signature import Function
-from fhir_server.fhirpath.nodes import Collection, literal
+from fhir_server.fhirpath.nodes import Collection, literal, type_name
 from fhir_server.fhirpath.singletons import text_of, value_of
 from fhir_server.fhirpath.syntax import Value
 from fhir_server.fhirpath.temporal import DATE, DATE_TIME, TIME, Temporal
@@ -25,7 +25,7 @@ def _moment(collection: Collection, name: str) -> Temporal | None:
     value = value_of(collection, name)
     if value is None or isinstance(value, Temporal):
         return value
-    raise wrong_type(name, "a date or time", type(value).__name__)
+    raise wrong_type(name, "a date or time", type_name(value))
 
 
 def _of_moment(name: str, compute: Callable[[Temporal], Value | None]) -> Function:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
+from fhir_server.fhir import ucum
 from fhir_server.fhirpath.environment import Scope
 from fhir_server.fhirpath.functions.signature import Function
-from fhir_server.fhirpath.nodes import Collection, literal
+from fhir_server.fhirpath.nodes import Collection, atom, literal
 from fhir_server.fhirpath.operators import boolean, in_bounds
 from fhir_server.fhirpath.quantity import Quantity, is_comparable, multiply
-from fhir_server.fhirpath.singletons import text_of, value_of
+from fhir_server.fhirpath.singletons import one, text_of
 from fhir_server.fhirpath.syntax import Value
 from fhir_server.fhirpath.temporal import DATE, DATE_TIME, Temporal, as_kind, parse_date, parse_time
 from fhir_server.fhirpath.units import CALENDAR, Units
@@ -76,8 +77,8 @@ def _quantity_of_text(text: str) -> Quantity | None:
     found = _QUANTITY.fullmatch(text.strip())
     if found is None or (found["time"] and found["time"] not in CALENDAR):
         return None
-    unit = found["unit"] or CALENDAR.get(found["time"] or "", "1")
-    return Quantity(Decimal(found["value"]), unit)
+    unit = found["unit"] or found["time"] or "1"
+    return Quantity(Decimal(found["value"]), CALENDAR.get(unit, unit))
 
 
 def to_date(value: Value) -> Temporal | None:
@@ -109,9 +110,20 @@ _CONVERSIONS: dict[str, Callable[[Value], Value | None]] = {
 }
 
 
+def _value(focus: Collection, name: str) -> Value | None:
+    """The System value of the only item; None for a complex one as well, which converts to nothing."""
+    node = one(focus, name)
+    return None if node is None or node.value is None else atom(node)
+
+
+def _answer(focus: Collection, converted: Value | None) -> Collection:
+    """Whether there is a conversion; empty without a value to convert."""
+    return boolean(converted is not None) if focus and focus[0].value is not None else []
+
+
 def _to(type_: str, convert: Callable[[Value], Value | None]) -> Function:
     def call(scope: Scope, focus: Collection) -> Collection:
-        value = value_of(focus, f"to{type_}()")
+        value = _value(focus, f"to{type_}()")
         result = None if value is None else convert(value)
         return [] if result is None else [literal(result)]
 
@@ -120,14 +132,14 @@ def _to(type_: str, convert: Callable[[Value], Value | None]) -> Function:
 
 def _converts(type_: str, convert: Callable[[Value], Value | None]) -> Function:
     def call(scope: Scope, focus: Collection) -> Collection:
-        value = value_of(focus, f"convertsTo{type_}()")
-        return [] if value is None else boolean(convert(value) is not None)
+        value = _value(focus, f"convertsTo{type_}()")
+        return _answer(focus, None if value is None else convert(value))
 
     return Function(call)
 
 
 def _quantity_in(scope: Scope, focus: Collection, unit: Collection | None) -> Quantity | None:
-    value = value_of(focus, "toQuantity()")
+    value = _value(focus, "toQuantity()")
     result = None if value is None else to_quantity(value)
     wanted = None if unit is None else text_of(unit, "toQuantity()")
     if result is None or wanted is None:
@@ -137,11 +149,12 @@ def _quantity_in(scope: Scope, focus: Collection, unit: Collection | None) -> Qu
 
 def in_unit(value: Quantity, unit: str, units: Units) -> Quantity | None:
     """Returns the same amount in another unit, `5 'mg'` in `g` as `0.005 'g'`; None when they are not comparable."""
-    one = Quantity(Decimal(1), unit)
-    if value.unit == unit or not is_comparable(value, one, units):
+    single = Quantity(Decimal(1), unit)
+    if value.unit == unit or not is_comparable(value, single, units):
         return value if value.unit == unit else None
-    ratio = multiply(value, one, units, exponent=-1)
-    return None if ratio is None else Quantity(ratio.value, unit)
+    ratio = multiply(value, single, units, exponent=-1)
+    found = ucum.convert(value.value, value.unit, unit) if ratio is None else ratio.value
+    return None if found is None else Quantity(found, unit)
 
 
 def _to_quantity(scope: Scope, focus: Collection, unit: Collection | None = None) -> Collection:
@@ -150,7 +163,7 @@ def _to_quantity(scope: Scope, focus: Collection, unit: Collection | None = None
 
 
 def _converts_to_quantity(scope: Scope, focus: Collection, unit: Collection | None = None) -> Collection:
-    return boolean(_quantity_in(scope, focus, unit) is not None) if focus else []
+    return _answer(focus, _quantity_in(scope, focus, unit))
 
 
 FUNCTIONS = {

@@ -2,9 +2,10 @@
 
 from fhir_server.fhirpath.environment import Closure, Scope
 from fhir_server.fhirpath.equality import distinct, key
+from fhir_server.fhirpath.errors import wrong_type
 from fhir_server.fhirpath.functions.filtering import each, where
 from fhir_server.fhirpath.functions.signature import Function
-from fhir_server.fhirpath.nodes import Collection, literal
+from fhir_server.fhirpath.nodes import Collection, fhir_type, literal
 from fhir_server.fhirpath.operators import boolean
 from fhir_server.fhirpath.singletons import truth_of
 
@@ -21,18 +22,26 @@ def _all(scope: Scope, focus: Collection, criteria: Closure) -> Collection:
     return boolean(all(truth_of(criteria(inner), "all()") is True for inner in each(scope, focus)))
 
 
-def _all_are(wanted: bool) -> Function:
+def _all_are(name: str, *, wanted: bool) -> Function:
     def call(scope: Scope, focus: Collection) -> Collection:
-        return boolean(all(truth_of([node], "allTrue()") is wanted for node in focus))
+        return boolean(all(truth is wanted for truth in _truths(focus, name)))
 
     return Function(call)
 
 
-def _any_is(wanted: bool) -> Function:
+def _any_is(name: str, *, wanted: bool) -> Function:
     def call(scope: Scope, focus: Collection) -> Collection:
-        return boolean(any(truth_of([node], "anyTrue()") is wanted for node in focus))
+        return boolean(any(truth is wanted for truth in _truths(focus, name)))
 
     return Function(call)
+
+
+def _truths(focus: Collection, name: str) -> list[bool | None]:
+    """The booleans of a collection, None for one without a value: several items never count as true for being there."""
+    for node in focus:
+        if node.value is not None and not isinstance(node.value, bool):
+            raise wrong_type(name, "booleans", fhir_type(node) or "an object")
+    return [node.value for node in focus]
 
 
 def _count(scope: Scope, focus: Collection) -> Collection:
@@ -69,10 +78,10 @@ FUNCTIONS = {
     "empty": Function(_empty),
     "exists": Function(_exists, most=1, lazy=True),
     "all": Function(_all, 1, 1, lazy=True),
-    "allTrue": _all_are(wanted=True),
-    "allFalse": _all_are(wanted=False),
-    "anyTrue": _any_is(wanted=True),
-    "anyFalse": _any_is(wanted=False),
+    "allTrue": _all_are("allTrue()", wanted=True),
+    "allFalse": _all_are("allFalse()", wanted=False),
+    "anyTrue": _any_is("anyTrue()", wanted=True),
+    "anyFalse": _any_is("anyFalse()", wanted=False),
     "count": Function(_count),
     "distinct": Function(_distinct),
     "isDistinct": Function(_is_distinct),

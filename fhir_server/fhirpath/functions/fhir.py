@@ -10,6 +10,7 @@ from fhir_server.fhirpath.functions.signature import Function
 from fhir_server.fhirpath.narrative import is_narrative
 from fhir_server.fhirpath.nodes import Collection, Node, atom, literal, members
 from fhir_server.fhirpath.operators import boolean
+from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.references import find_target, reference_text, target_type
 from fhir_server.fhirpath.singletons import one, text_of, value_of
 
@@ -28,11 +29,11 @@ def _has_extension(scope: Scope, focus: Collection, url: Collection) -> Collecti
 
 
 def _has_value(scope: Scope, focus: Collection) -> Collection:
-    return boolean(len(focus) == 1 and focus[0].value is not None and type(focus[0].value) is not dict)
+    return boolean(len(focus) == 1 and focus[0].value is not None and not isinstance(focus[0].value, dict | Quantity))
 
 
 def _get_value(scope: Scope, focus: Collection) -> Collection:
-    if len(focus) != 1 or type(focus[0].value) is dict:
+    if len(focus) != 1 or isinstance(focus[0].value, dict | Quantity):
         return []
     value = atom(focus[0])
     return [] if value is None else [literal(value)]
@@ -73,8 +74,9 @@ def _conforms_to(scope: Scope, focus: Collection, url: Collection) -> Collection
     profile = text_of(url, "conformsTo()")
     if len(focus) != 1 or profile is None or type(focus[0].value) is not dict:
         return []
-    test = scope.environment.conforms_to
-    known = test(focus[0].value, profile) if test else _is_core_type(focus[0], profile, scope.environment.model)
+    model, test = scope.environment.model, scope.environment.conforms_to
+    is_resource = focus[0].type in model.resources
+    known = test(focus[0].value, profile) if test and is_resource else _is_core_type(focus[0], profile, model)
     if known is None:
         raise EvaluationError("fhirpath.profile-unknown", url=profile)
     return boolean(known)

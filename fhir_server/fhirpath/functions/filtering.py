@@ -96,7 +96,7 @@ def _coalesce(scope: Scope, focus: Collection, *choices: Closure) -> Collection:
 def sort(scope: Scope, focus: Collection, keys: list[tuple[Closure, bool]]) -> Collection:
     """Returns the items in order of their keys, each with whether it descends; empty keys come first.
 
-    http://hl7.org/fhirpath/2024Sep/#sort-trial-use, with `-key` for descending.
+    http://hl7.org/fhirpath/2024Sep/#sort-trial-use, with `-key` or `key desc` for descending.
     """
     budget = scope.environment.budget
 

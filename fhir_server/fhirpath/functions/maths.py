@@ -6,7 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalE
 from fhir_server.fhirpath.environment import Scope
 from fhir_server.fhirpath.errors import wrong_type
 from fhir_server.fhirpath.functions.signature import Function
-from fhir_server.fhirpath.nodes import Collection, Node, literal
+from fhir_server.fhirpath.nodes import Collection, Node, literal, type_name
 from fhir_server.fhirpath.operators import ARITHMETIC, OPERATORS, computed, in_bounds, ordered
 from fhir_server.fhirpath.quantity import Quantity
 from fhir_server.fhirpath.singletons import integer_of, number_of, value_of
@@ -55,7 +55,7 @@ def _abs(scope: Scope, focus: Collection) -> Collection:
     if isinstance(value, Quantity):
         return [literal(Quantity(abs(value.value), value.unit))]
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise wrong_type("abs()", "a number", type(value).__name__)
+        raise wrong_type("abs()", "a number", type_name(value))
     return [literal(-value if value < 0 else value)]
 
 
@@ -80,6 +80,8 @@ def _power(scope: Scope, focus: Collection, exponent: Collection) -> Collection:
     value, times = number_of(focus, "power()"), number_of(exponent, "power()")
     if value is None or times is None:
         return []
+    if times == 0:  # decimal refuses 0 to the power of 0
+        return [literal(1 if isinstance(value, int) and isinstance(times, int) else Decimal(1))]
     if not isinstance(value, int) or not isinstance(times, int):
         return _result(lambda: _precisely(lambda: Decimal(value) ** Decimal(times)))
     # FHIRPath 3.0 says it: the result of two integers would be an integer, and has none below

@@ -313,9 +313,17 @@ def value(code: Code) -> str:
             return code.text if code.types[0].startswith("System.") else f"dated({code.text}, {code.types[0]!r})"
         case "quantity":
             return f"quantity_value({code.text})"
+        case "number" if "decimal" in code.types:
+            return _decimal(code)
         case "text" | "number" | "truth":
             return code.text
     raise Unsupported("the value of an object")
+
+
+def _decimal(code: Code) -> str:
+    if code.types != ("decimal",):
+        raise Unsupported("a number that may be a decimal or an integer")
+    return f"decimal({code.text})"
 
 
 def _converted(function: Callable[..., object], type_: str) -> Build:
@@ -351,7 +359,8 @@ def _all_are(*, truth_value: bool) -> Build:
 def _abs(context: Context, focus: Code, arguments: Arguments) -> Code:
     if family_of(focus.types) != NUMBER:
         raise Unsupported("abs() of other than numbers")
-    return Code(f"converted(abs, {single(focus).text})", focus.types)
+    types = ("System.Decimal",) if "decimal" in focus.types else focus.types
+    return Code(f"converted(abs, {value(focus)})", types)
 
 
 _FUNCTIONS: dict[str, Build] = {

@@ -320,7 +320,7 @@ def _day(self: _Transpiler, symbol: str, a: Code, b: Code) -> Day | None:
 
 
 def _ordinary(code: Code) -> str:
-    return code.whole.ordinary if code.whole is not None else navigate.single(code).text
+    return code.whole.ordinary if code.whole is not None else calls.value(code)
 
 
 _SIMPLE = {"+": "plus", "-": "minus", "*": "times"}

@@ -7,6 +7,8 @@ nothing where only one of the tests is asked.
 from fhir_server.fhirpath.transpiler.code import TRUTH, UNKNOWN, Code, Unsupported, boolean, family_of
 from fhir_server.fhirpath.transpiler.navigate import single
 
+_BOOLEANS = frozenset({"boolean", "System.Boolean"})
+
 
 def truth(code: Code) -> tuple[str, str]:
     """Returns Python for "is true" and "is false" of a single item; an item that is no boolean is true.
@@ -22,7 +24,7 @@ def truth(code: Code) -> tuple[str, str]:
     family = family_of(code.types)
     if family == TRUTH:
         return f"({code.text} is True)", f"({code.text} is False)"
-    if family == UNKNOWN or "boolean" in code.types:
+    if family == UNKNOWN or not _BOOLEANS.isdisjoint(code.types):
         raise Unsupported("the truth of an untyped value")
     return ("True" if code.sure else f"({code.text} is not None)"), "False"
 

@@ -146,6 +146,8 @@ def cast(code: Code, specifier: str, model: TypeModel, constants: Constants, *, 
         Unsupported: it takes the values' own types to tell.
     """
     names = type_names(specifier, model)
+    if exact and any(n.startswith("System.") for n in names) and not any(n in model.properties for n in names):
+        raise Unsupported("the System value of a FHIR primitive")
     if family_of(code.types) == UNKNOWN:
         raise Unsupported("the type of an untyped value")
     if any(t in ABSTRACT for t in code.types):

@@ -429,8 +429,10 @@ def _tried(w: Writer, node: ast.expr) -> ast.expr:
 
 def _converted(w: Writer, node: ast.expr) -> ast.expr:
     convert, found = (value(w, a) for a in (node.args if isinstance(node, ast.Call) else ()))
-    text = ast.unparse(_named(w, found))
-    return parsed(f"None if {text} is None else {ast.unparse(convert)}({text})")
+    named = _named(w, found)
+    text, call = ast.unparse(named), f"{ast.unparse(convert)}({ast.unparse(named)})"
+    # Python warns of a literal that is compared with None
+    return parsed(call if isinstance(named, ast.Constant) else f"None if {text} is None else {call}")
 
 
 def _either(w: Writer, node: ast.expr) -> ast.expr:

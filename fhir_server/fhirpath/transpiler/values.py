@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from operator import mul
 from typing import Any
@@ -282,6 +283,11 @@ def added(*texts: Any) -> Any:
 def joined(a: Any, b: Any) -> str:
     """Returns two texts as one; an empty one counts as the empty text."""
     return str(in_bounds((a or "") + (b or "")))
+
+
+def decimal(value: Any) -> Any:
+    """Returns the Decimal of a FHIR decimal, which JSON may write without a point; None stays None."""
+    return Decimal(value) if type(value) is int else value
 
 
 def plus(a: Any, b: Any) -> Any:

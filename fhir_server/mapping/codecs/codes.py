@@ -106,7 +106,10 @@ class CodeReader:
         for option in self.of.options.values() if match else ():
             if option.has_text and match and match[1] in {folded(option.display), option.code}:
                 words = match[2] or match[3]
-                return self._named(words) or Code(option.code, option.code, words)
+                known = self.words.get(words)
+                return self._named(words) or (
+                    self._known(words, known) if known else Code(option.code, option.code, words)
+                )
         return None
 
     def _respelled(self, word: str) -> Code | None:

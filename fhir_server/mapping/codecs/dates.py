@@ -13,7 +13,7 @@ _DAY = re.compile(
     r"|(?P<sep>[-/.])(?P<m2>\d{1,2})(?:(?P=sep)(?P<d2>\d{1,2}))?"
     r"|年(?:(?P<m3>\d{1,2})月(?:(?P<d3>\d{1,2})日?)?)?"
     r")?"
-    r"(?:[T ]?\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?P<f>\.\d{1,9})?)?\s*(?P<z>Z|[+-]\d{2}:?\d{2})?)?"
+    r"(?:[T ]?\s*(?P<half>上午|下午|AM|PM)?\s*(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?P<f>\.\d{1,9})?)?\s*(?P<z>Z|[+-]\d{2}:?\d{2})?)?"
 )
 _DAY_NUMBER = re.compile(r"([1-6]\d{4})(\.\d+)?")
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - day 1 of a spreadsheet is 1899-12-31, as it holds 1900 for a leap year
@@ -95,4 +95,7 @@ def _clock(match: re.Match[str]) -> tuple[int, int, int, int] | None:
     if not match["H"]:
         return None
     micro = int(((match["f"] or ".0")[1:] + "000000")[:6])
-    return int(match["H"]), int(match["M"]), int(match["S"] or 0), micro
+    hour = int(match["H"])
+    if match["half"] and hour <= 12:
+        hour = hour % 12 + 12 * (match["half"] in {"下午", "PM"})
+    return hour, int(match["M"]), int(match["S"] or 0), micro

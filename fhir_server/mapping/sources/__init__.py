@@ -4,23 +4,30 @@ from pathlib import Path
 
 from fhir_server.errors import issue
 from fhir_server.mapping.sources.csv_file import open_csv
-from fhir_server.mapping.sources.encodings import find_encoding
+from fhir_server.mapping.sources.encodings import ENCODINGS, find_encoding
 from fhir_server.mapping.sources.json_file import open_json
 from fhir_server.mapping.sources.rows import FileRefused, SourceFile, SourceRow
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx, .xls
 
-__all__ = ["FileRefused", "SourceFile", "SourceRow", "open_source"]
+__all__ = ["ENCODINGS", "FileRefused", "SourceFile", "SourceRow", "open_source"]
 
 
 def open_source(path: Path, *, encoding: str = "auto") -> SourceFile:
     """Returns a source file ready to be read; JSON when it starts with a bracket or brace, else CSV.
 
     Raises:
-        FileRefused: missing, empty, a workbook, in another encoding than declared or in none, or JSON that cannot be read.
+        FileRefused: missing, unreadable, empty, a workbook, in another encoding than declared or in none, or JSON that cannot be read.
         ValueError: the name of the encoding is unknown.
     """
-    if not path.is_file():
+    try:
+        return _opened(path, encoding)
+    except OSError as error:
+        raise FileRefused(issue("mapping.file-unreadable", file=path.name, reason=error.strerror)) from error
+
+
+def _opened(path: Path, encoding: str) -> SourceFile:
+    if not path.exists():
         raise FileRefused(issue("mapping.file-missing", file=path.name))
     with path.open("rb") as file:
         if file.read(4) in _WORKBOOKS:

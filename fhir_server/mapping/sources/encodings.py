@@ -10,6 +10,8 @@ from fhir_server.mapping.sources.rows import FileRefused
 UTF8, UTF8_BOM, GB18030 = "UTF-8", "UTF-8 with BOM", "GB18030"
 _CODECS = {UTF8: "utf-8", UTF8_BOM: "utf-8-sig", GB18030: "gb18030"}
 _DECLARED = {"utf-8": UTF8, "utf8": UTF8, "utf-8-sig": UTF8_BOM, "gb18030": GB18030, "gbk": GB18030, "gb2312": GB18030}
+ENCODINGS = ("auto", *_DECLARED)
+"""The names that an encoding may be declared by."""
 _OTHER_BOMS = ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
 _CHUNK_BYTES = 1 << 20
 
@@ -55,7 +57,7 @@ def _wanted(declared: str) -> str | None:
         return None
     name = _DECLARED.get(declared.lower())
     if name is None:
-        msg = f"encoding {declared!r} is unknown; known: auto, {', '.join(_DECLARED)}"
+        msg = f"encoding {declared!r} is unknown; known: {', '.join(ENCODINGS)}"
         raise ValueError(msg)
     return name
 

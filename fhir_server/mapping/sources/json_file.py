@@ -1,5 +1,6 @@
 """JSON files -> rows: an array of objects, an object around one array, or one object a line. https://www.rfc-editor.org/rfc/rfc8259."""
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from fhir_server.errors import issue
-from fhir_server.mapping.findings import at_row
+from fhir_server.errors import Issue, issue
+from fhir_server.mapping.findings import at_row, shown
 from fhir_server.mapping.record import RowRef
 from fhir_server.mapping.sources.encodings import Encoding
 from fhir_server.mapping.sources.rows import FileRefused, SourceFile, SourceRow
@@ -16,6 +17,7 @@ from fhir_server.mapping.sources.rows import FileRefused, SourceFile, SourceRow
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _RAW_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def open_json(path: Path, encoding: Encoding) -> SourceFile:
@@ -25,7 +27,9 @@ def open_json(path: Path, encoding: Encoding) -> SourceFile:
         FileRefused: neither JSON nor one object a line, or an object without exactly one array of objects.
     """
     rows = _by_line if _is_by_line(path, encoding) else _by_element
-    header = next((r.header for r in rows(path, encoding) if r.header), ())
+    header = next((r.header for r in rows(path, encoding) if r.header), None)
+    if header is None:
+        raise FileRefused(issue("mapping.json-file", file=path.name, reason="there is no object in it"))
     return SourceFile(path.name, encoding.name, header, lambda: rows(path, encoding))
 
 
@@ -63,7 +67,11 @@ def _elements(content: bytes) -> list[msgspec.Raw]:
     """The records of an array, of the single array of an object, or the object itself when it holds none."""
     if content.lstrip()[:1] != b"{":
         return _RAW_LIST.decode(content)
-    arrays = [raw for raw in _RAW_MEMBERS.decode(content).values() if bytes(raw).lstrip()[:1] == b"["]
+    members = _RAW_MEMBERS.decode(content)
+    if twice := _twice(content, members):
+        msg = f"the key {twice[0]!r} stands twice"
+        raise msgspec.DecodeError(msg)
+    arrays = [raw for raw in members.values() if bytes(raw).lstrip()[:1] == b"["]
     if len(arrays) != 1:
         msg = f"an object with one array of records is expected, this one has {len(arrays)}"
         raise msgspec.DecodeError(msg)
@@ -78,7 +86,33 @@ def _row(ref: RowRef, raw: msgspec.Raw | bytes) -> SourceRow:
     if not isinstance(decoded, dict):
         return SourceRow(ref.file, ref.row, ref.line, (), (), at_row("mapping.json-row", ref, reason="not an object"))
     flat = dict(_flat(decoded, ""))
+    if twice := _twice(bytes(raw), decoded):
+        return SourceRow(ref.file, ref.row, ref.line, tuple(flat), (), _said_twice(ref, *twice))
     return SourceRow(ref.file, ref.row, ref.line, tuple(flat), tuple(flat.values()))
+
+
+def _twice(text: bytes, decoded: Any) -> tuple[str, Any, Any] | None:
+    """A key of some object that stands there twice with different values, and these; None for nearly every text.
+
+    Each key has a colon, so a text that lost one is longer by it than what was read; colons in strings are on both sides.
+    """
+    if text.count(b":") == _ENCODER.encode(decoded).count(b":") and b"\\u003" not in text:
+        return None
+    found: list[tuple[str, Any, Any]] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, value in items:
+            if values.setdefault(key, value) != value:
+                found.append((key, values[key], value))
+        return values
+
+    json.loads(text, object_pairs_hook=pairs, parse_float=Decimal)
+    return found[0] if found else None
+
+
+def _said_twice(ref: RowRef, key: str, first: Any, second: Any) -> Issue:
+    return at_row("mapping.json-key-twice", ref, column=shown(key), value=shown(f"{first} / {second}"))
 
 
 def _flat(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

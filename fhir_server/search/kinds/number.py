@@ -1,7 +1,7 @@
 """Number parameters, https://hl7.org/fhir/R4/search.html#number.
 
 `eq` and `ne` compare with the interval of the digits that were given (`100` is [99.5, 100.5)); the other prefixes with
-the exact value; `ap` with a tenth of the value on both sides. An indexed number is the point `[v, next float)`.
+the exact value; `ap` with a tenth of the value on both sides, both ends with it. An indexed number is the point `[v, next float)`.
 """
 
 import math
@@ -75,7 +75,7 @@ def searched_span(op: RangeOp, text: str, scale: Scale = as_it_is) -> Span | Non
         return _between(scale(value - width), scale(value + width))
     if op is RangeOp.AP:
         width = abs(value) / 10
-        return _between(scale(value - width), scale(value + width))
+        return Span(point(scale(value - width)).low, point(scale(value + width)).high)
     return point(scale(value))
 
 

@@ -29,7 +29,7 @@ _CURRENCIES = "urn:iso:std:iso:4217"
 
 
 def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: SearchContext) -> Clause:
-    """Returns the clause of a quantity: `[prefix]number`, `number|system|code`, or `number||unit`.
+    """Returns the clause of a quantity: `[prefix]number`, also as `number||`, `number|system|code`, or `number||unit`.
 
     A UCUM unit is compared in base units; a unit without a system with the code and with the unit as it is written.
 
@@ -45,6 +45,7 @@ def parse(parameter: SearchParameter, raw: str, modifier: str | None, context: S
 def _clause(code: str, part: str) -> Clause:
     number, *unit = [unescape(p) for p in split(part, "|")]
     op, text = prefixed(number)
+    unit = unit if any(unit) else []  # `5||` is a form whose unit was left empty
     base = base_of(unit[1]) if unit[:1] == [ucum.SYSTEM] and len(unit) == 2 else None
     span = searched_span(op, text, base.scale if base else as_it_is)
     if span is None or len(unit) not in (0, 2) or (unit and not unit[1]):

@@ -5,7 +5,7 @@ bind nobody. What cannot be told here is no finding.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -41,12 +41,16 @@ Judge: TypeAlias = Callable[[str | None, str], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A value set that values have to come from: its members where they can be listed, and the finding of others."""
+    """A value set that values have to come from: its members where they can be listed, and the finding of others.
+
+    `needs_code` tells that text alone will not do.
+    """
 
     url: str
     key: str
     codes: Codes | None
     judge: Judge
+    needs_code: bool = False
 
     def wrong(self, value: str) -> Findings:
         """Returns the finding that a value is outside."""
@@ -90,7 +94,9 @@ def _bounds(site: Site, build: Build) -> Iterator[Bound]:
     for url, key in asked:
         bound = _bound(url, key, site, build) if url and key else None
         if bound is not None:
-            yield bound
+            # A maximal value set bounds the codes there are; that there is one, the strength asks for
+            needs_code = key == CHECKED["required"] or (key == MAXIMAL and binding.strength in CHECKED)
+            yield replace(bound, needs_code=needs_code)
 
 
 def _key(strength: str, url: str | None, site: Site) -> str | None:
@@ -102,8 +108,9 @@ def _bound(url: str, key: str, site: Site, build: Build) -> Bound | None:
     if url.startswith("#"):
         return _contained(url, key, site, build)
     codes = build.terminology.expand(url)
-    if codes is None and build.definitions.value_set(url) is None:
-        return None
+    is_unknown = codes is None and build.definitions.value_set(url) is None
+    if is_unknown and (key != CHECKED["required"] or site.type in PLAIN):
+        return None  # nothing can be told; but where a code is required, there has to be one
     return Bound(url, key, codes, _remembering(partial(build.terminology.validate, url)))
 
 
@@ -154,7 +161,7 @@ def _plain(bound: Bound) -> Check:
 
 
 def _coded(bound: Bound) -> Check:
-    codes, judge, is_strict = bound.codes or frozenset(), bound.judge, bound.key != CHECKED["extensible"]
+    codes, judge = bound.codes or frozenset(), bound.judge
 
     def check(value: Any, _: Scope) -> Findings | None:
         if type(value) is not dict:
@@ -163,11 +170,12 @@ def _coded(bound: Bound) -> Check:
         if _has_member(codings if type(codings) is list else (value,), codes):
             return None
         pairs = list(pairs_in(value))
-        if any(judge(system, code) is not False for system, code in pairs):
+        # A code without a system has no meaning, so that it is no member of anything
+        if any(system is not None and judge(system, code) is not False for system, code in pairs):
             return None
-        return (
-            bound.wrong(", ".join(f"{system}#{code}" for system, code in pairs) or "-") if pairs or is_strict else None
-        )
+        if not pairs and not bound.needs_code:
+            return None
+        return bound.wrong(", ".join(f"{system or ''}#{code}" for system, code in pairs) or "-")
 
     def emit(source: Source, value: str) -> None:
         item = source.variable("o")

@@ -9,6 +9,7 @@ from fhir_server.validation.checks import all_of
 from fhir_server.validation.report import Finding, Findings, at, found, joined, listing, shown
 from fhir_server.validation.rules.extension_context import build_context
 from fhir_server.validation.rules.invariant import failed
+from fhir_server.validation.rules.known_systems import is_absolute
 from fhir_server.validation.site import Build, Check, Scope
 from fhir_server.validation.sure import Source, Sure, by_shape, described, sure_of, sure_of_shape
 
@@ -123,7 +124,7 @@ def build_ext_1(keys: Iterable[str]) -> Check:
 
 
 def _unknown(url: str, *, is_modifier: bool) -> Check:
-    if ":" not in url:
+    if not is_absolute(url):
         return lambda _value, _scope: at(found("validation.extension-relative", url=shown(url)), "url")
     key = "validation.modifier-extension-unknown" if is_modifier else "validation.extension-unknown"
 

@@ -22,7 +22,11 @@ CORRECTED: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("element", "ValueSet.compose.include.concept"),
         ("element", "CodeSystem.concept"),
     ),
-    f"{CORE}regex": (("element", "ElementDefinition"), ("element", "ElementDefinition.type")),
+    f"{CORE}regex": (
+        ("element", "Questionnaire.item"),
+        ("element", "ElementDefinition"),
+        ("element", "ElementDefinition.type"),
+    ),
     f"{CORE}structuredefinition-normative-version": (("element", "Element"),),
     f"{CORE}capabilitystatement-expectation": (("element", "Element"),),
     f"{CORE}capabilitystatement-prohibited": (("element", "Element"),),
@@ -227,13 +231,13 @@ def _nodes(path: Expression, scope: Scope) -> list[Any]:
 
 
 def _holds(term: str, value: Any, holder: Spot, scope: Scope) -> bool:
-    """Tells whether a context invariant is not plainly false; `%extension` is the extension."""
+    """Tells whether a context invariant holds, which an empty result does not; `%extension` is the extension."""
     expression = _compiled(term, holder.type)
     if expression is None:
         return True
     variables = {"resource": scope.resource, "rootResource": scope.root, "extension": value}
     try:
-        return expression.evaluate(holder.value, **variables) != [False]
+        return expression.evaluate(holder.value, **variables) not in ([], [False])
     except EvaluationError:
         return True
 

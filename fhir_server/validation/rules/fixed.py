@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from fhir_server.validation.report import Findings, found, shown
-from fhir_server.validation.site import Build, Check, Scope, Site
+from fhir_server.validation.report import Findings, at, found, shown
+from fhir_server.validation.site import Build, Check, Key, Scope, Site
 from fhir_server.validation.sure import Source, described
 
 
@@ -75,6 +75,28 @@ def _emit_item(source: Source, values: str, wanted: Mapping[str, str]) -> None:
 
 def _is_flat(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(isinstance(text, str) for text in value.values())
+
+
+def build_bare(site: Site, key: Key) -> Check | None:
+    """Returns the check of an owner that its primitive with a fixed value has no extension besides.
+
+    What is missing in the fixed value has to be missing in the element. None without a fixed value.
+    """
+    name, sibling, wanted = key.name, key.sibling, of_type(site.element.fixed, site.type)
+    if wanted is None or sibling is None or key.is_array:
+        return None
+
+    def check(owner: Any, _: Scope) -> Findings | None:
+        beside = owner.get(sibling)
+        if type(beside) is not dict or "extension" not in beside or owner.get(name) is None:
+            return None
+        return at(found("validation.fixed-extension", expected=shown(wanted), profile=site.profile), key.segment)
+
+    def emit(source: Source, owner: str) -> None:
+        is_bare = source.has_none_of(frozenset({sibling}), owner)
+        source.refuse_if(f"not ({is_bare}) and {source.constant(check)}({owner}, s) is not None")
+
+    return described(check, emit)
 
 
 def build_length(site: Site, _: Build) -> Check | None:

@@ -10,11 +10,13 @@ from fhir_server.validation.rules.narrative import NARRATIVE_MAX, XHTML, has_dec
 from fhir_server.validation.rules.severity import by_policy
 from fhir_server.validation.site import Build, Check, Scope
 
+LINKS = (("a", "href"), ("img", "src"))
+"""Elements with the attribute that may lead to something in the resource."""
 _IDS = "narrative-links.ids"
 
 
 def build_links(_: Build) -> Check:
-    """Returns the check of the links (`href="#x"`) of a Narrative."""
+    """Returns the check of the links (`href="#x"`) and images of a Narrative."""
 
     def check(value: Any, scope: Scope) -> Findings | None:
         div = value.get("div")
@@ -32,15 +34,15 @@ def build_links(_: Build) -> Check:
 
 @lru_cache(maxsize=512)
 def links_and_ids(div: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Returns the targets of the links within a narrative, without `#`, and the ids and anchors that it has."""
+    """Returns the targets of the links and images within a narrative, without `#`, and the ids and anchors that it has."""
     if len(div) > NARRATIVE_MAX or has_declaration(div):
         return (), frozenset()
     try:
         root = fromstring(div)  # noqa: S314 -- no DOCTYPE, so no entities
     except (ParseError, ValueError):
         return (), frozenset()
-    hrefs = (one.get("href", "") for one in root.iter(XHTML + "a"))
-    return tuple(href[1:] for href in hrefs if len(href) > 1 and href[0] == "#"), frozenset(_anchors(root))
+    links = (one.get(name, "") for tag, name in LINKS for one in root.iter(XHTML + tag))
+    return tuple(link[1:] for link in links if len(link) > 1 and link[0] == "#"), frozenset(_anchors(root))
 
 
 def _anchors(root: Element) -> Iterator[str]:

@@ -20,6 +20,7 @@ from fhir_server.validation.rules.on_request import build_on_request
 from fhir_server.validation.rules.operation_definition import build_operation_definition
 from fhir_server.validation.rules.questionnaire import build_questionnaire
 from fhir_server.validation.rules.questionnaire_response import build_response
+from fhir_server.validation.rules.search_parameter import build_search_parameter
 from fhir_server.validation.rules.structure_definition import build_structure_definition
 from fhir_server.validation.rules.texts import build_texts
 from fhir_server.validation.rules.value_set import build_value_set
@@ -32,6 +33,7 @@ Rules: TypeAlias = tuple[Callable[[Build], Check], ...]
 _SINGLE: Mapping[str, Rules] = {
     "OperationDefinition": (build_operation_definition,),
     "Narrative": (build_language, build_links, build_structure),
+    "SearchParameter": (build_search_parameter,),
     "StructureDefinition": (build_structure_definition,),
     "Observation": (build_vital_sign,),
     "ConceptMap": (build_concept_map,),

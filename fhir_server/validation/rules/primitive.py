@@ -30,11 +30,11 @@ _BASE64 = re.compile(r"(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{
 PATTERNS: Mapping[str, str] = {
     "id": r"[A-Za-z0-9\-.]{1,64}",
     "oid": r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+",
-    "uuid": r"urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    "uuid": r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "time": _TIME,
 }
 WORDS: Mapping[str, str] = {
-    "code": r"[^\s]+(?:\s[^\s]+)*",
+    "code": r"\S+(?: \S+)*",
     "uri": r"\S+",
     "url": r"\S+",
     "canonical": r"\S+",

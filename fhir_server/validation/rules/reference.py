@@ -5,7 +5,7 @@ from typing import Any
 
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.validation.policy import References
-from fhir_server.validation.report import Findings, at, found, joined, shown, warned
+from fhir_server.validation.report import Finding, Findings, at, found, joined, shown, warned
 from fhir_server.validation.rules.bundle import Contents, bundle_around
 from fhir_server.validation.rules.bundle_urls import ABSOLUTE
 from fhir_server.validation.rules.invariant import failed
@@ -19,6 +19,7 @@ from fhir_server.validation.rules.resolution import (
     resolve,
     target_type,
 )
+from fhir_server.validation.rules.severity import by_policy
 from fhir_server.validation.site import Check, Scope
 from fhir_server.validation.sure import BUNDLE, POLICY, Source, described
 
@@ -125,7 +126,12 @@ def _wrong_type(named: Any, reference: JsonObject, scope: Scope, resources: froz
     plain = named.removeprefix(CORE) if isinstance(named, str) else None
     if plain not in resources:
         return None  # a logical type or another version's: the specification allows any URL
+    result = None if named == plain else _absolute_type(plain, scope)
     actual = target_type({"reference": reference.get("reference")}, scope)
     if actual is None or actual == plain or actual not in resources:
-        return None
-    return at(found("validation.reference-type", found=named, expected=actual), "type")
+        return result
+    return joined(result, at(found("validation.reference-type", found=named, expected=actual), "type"))
+
+
+def _absolute_type(plain: str, scope: Scope) -> Findings:
+    return at([Finding("validation.reference-type-url", {"expected": plain}, by_policy(scope.policy))], "type")

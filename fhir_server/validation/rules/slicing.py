@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
 from fhir_server.definitions.registry import Slicing
@@ -9,6 +10,7 @@ from fhir_server.validation.report import Finding, Findings, at, found, joined, 
 from fhir_server.validation.rules.discriminator import Place, build_match
 from fhir_server.validation.rules.objects import text_of
 from fhir_server.validation.rules.path import Match, spelled, spelling, texts_of
+from fhir_server.validation.rules.severity import by_policy
 from fhir_server.validation.site import Build, Check, Scope, Site
 from fhir_server.validation.sure import Emit, Source, refuse
 from fhir_server.validation.tree import Node
@@ -110,7 +112,7 @@ def _all_of(matches: Sequence[Match]) -> Match:
 
 
 def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
-    number_of = _numbering(slices)
+    number_of, overlaps = _numbering(slices), _overlapping(slices, plan)
     needed = frozenset(number for number, one in enumerate(slices) if one.least)
     is_closed = plan.slicing.rules == "closed" and not missing
     has_order = (plan.slicing.ordered or plan.slicing.rules == "openAtEnd") and not missing
@@ -121,9 +123,9 @@ def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
             number = number_of(member[1], scope)
             if number is not None:
                 groups.setdefault(number, []).append(member)
-        result: Findings | None = None
+        result = _ambiguous(groups, slices, plan.site, scope) if overlaps else None
         if has_order or (is_closed and len(members) > sum(map(len, groups.values()))):
-            result = _misplaced(members, groups, slices, plan)
+            result = joined(result, _misplaced(members, groups, slices, plan))
         for number in sorted(needed.union(groups)):
             result = joined(result, _group_faults(slices[number], groups.get(number, ()), scope, plan.site))
         return joined(result, _unchecked(missing, plan.site)) if missing and members else result
@@ -131,10 +133,10 @@ def _run(slices: Sequence[Slice], plan: Plan, missing: Sequence[str]) -> Sliced:
     is_hard = has_order or missing or any(one.inner for one in slices)
     if is_hard or any(kind == "profile" for kind, _ in plan.slicing.discriminators):
         return Sliced(check, refuse)
-    return Sliced(check, lambda source, items: _emit(source, items, slices, is_closed))
+    return Sliced(check, lambda source, items: _emit(source, items, slices, is_closed=is_closed, overlaps=overlaps))
 
 
-def _emit(source: Source, items: str, slices: Sequence[Slice], is_closed: bool) -> None:
+def _emit(source: Source, items: str, slices: Sequence[Slice], *, is_closed: bool, overlaps: bool) -> None:
     """Writes a loop over the items that counts the members of each slice and looks at them, then the counts."""
     count, item = source.variable("n"), source.variable("y")
     limited = [i for i, one in enumerate(slices) if one.least or one.most is not None]
@@ -144,6 +146,8 @@ def _emit(source: Source, items: str, slices: Sequence[Slice], is_closed: bool) 
         parts = _emit_parts(source, item, slices)
         for number, one in enumerate(slices):
             with source.block(f"{'elif' if number else 'if'} {_belongs(one, item, parts, source)}:"):
+                for other in slices[number + 1 :] if overlaps else ():
+                    source.refuse_if(spelled(other.match, item, source))
                 if number in limited:
                     source.line(f"{count}_{number} += 1")
                 if one.check is not None:
@@ -195,6 +199,27 @@ def _numbering(slices: Sequence[Slice]) -> Callable[[Any, Scope], int | None]:
         return None
 
     return number_of
+
+
+def _overlapping(slices: Sequence[Slice], plan: Plan) -> bool:
+    """Tells whether an item may match several slices; of profiles it is not asked, for they are checked as a whole."""
+    if any(one.urls for one in slices) or any(kind == "profile" for kind, _ in plan.slicing.discriminators):
+        return False
+    told = [texts_of(one.match) or {} for one in slices]
+    return any(all(other.get(k, text) == text for k, text in one.items()) for one, other in combinations(told, 2))
+
+
+def _ambiguous(groups: Groups, slices: Sequence[Slice], site: Site, scope: Scope) -> Findings | None:
+    """Returns the findings of items that match more slices than the one that they are counted for."""
+    result: Findings = []
+    for number, group in groups.items():
+        for index, value in group:
+            others = [one.name for one in slices[number + 1 :] if one.match(value, scope)]
+            if others:
+                names = listing([slices[number].name, *others])
+                params = {"element": site.place, "slices": names, "profile": site.profile}
+                result.append(Finding("validation.slice-many", params, by_policy(scope.policy), path=[index]))
+    return result or None
 
 
 def _unchecked(missing: Sequence[str], site: Site) -> Findings:

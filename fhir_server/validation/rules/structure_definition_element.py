@@ -109,7 +109,7 @@ def element_faults(element: JsonObject, defined: Defined) -> Iterator[Finding]:
         yield from at(found("validation.slicing-root", path=text_of(element, "path")), "slicing")
     yield from _presence_faults(element, codes, defined)
     yield from _carrier_faults(element, codes)
-    yield from _value_faults(element, codes)
+    yield from value_faults(element, codes)
     for index, type_ in objects(element, "type"):
         yield from at(list(_type_faults(type_, element, defined)), index, "type")
 
@@ -140,8 +140,8 @@ def _carrier_faults(element: JsonObject, codes: Sequence[str]) -> Iterator[Findi
             yield from at(found("validation.element-carrier", element=key, types=listing(codes)), segment)
 
 
-def _value_faults(element: JsonObject, codes: Sequence[str]) -> Iterator[Finding]:
-    """Checks that fixed, pattern and default values are of one of the element's types."""
+def value_faults(element: JsonObject, codes: Sequence[str]) -> Iterator[Finding]:
+    """Yields where fixed, pattern and default values are of none of an element's types."""
     for name in ("fixed", "pattern", "defaultValue"):
         key = next((key for key in element if key.startswith(name) and key[len(name) : len(name) + 1].isupper()), None)
         if key is None or not codes:

@@ -13,7 +13,8 @@ from fhir_server.fhirpath.errors import FhirPathError
 from fhir_server.fhirpath.parser import parse
 from fhir_server.validation.report import Finding, at, found, listing, shown
 from fhir_server.validation.rules.objects import objects, text_of
-from fhir_server.validation.rules.structure_definition_element import Defined
+from fhir_server.validation.rules.resolution import CORE
+from fhir_server.validation.rules.structure_definition_element import TARGETED, Defined, value_faults
 
 _ANY = frozenset({"Element", "BackboneElement", "Resource", "DomainResource"})
 STRENGTHS = ("example", "preferred", "extensible", "required")
@@ -28,6 +29,9 @@ def narrowing_faults(element: JsonObject, defined: Defined) -> Iterator[Finding]
         return
     yield from _cardinality_faults(element, base)
     yield from _type_faults(element, base)
+    yield from _target_faults(element, base, defined)
+    if "type" not in element:
+        yield from value_faults(element, [one.code for one in base.types])
     yield from _binding_faults(element, base)
     yield from _constraint_faults(element, defined)
     yield from _discriminator_faults(element, base)
@@ -61,6 +65,21 @@ def _type_faults(element: JsonObject, base: Element) -> Iterator[Finding]:
         code = text_of(one, "code")
         if code and "/" not in code and code not in allowed:
             yield from at(found("validation.narrow-type", found=shown(code), expected=listing(allowed)), index, "type")
+
+
+def _target_faults(element: JsonObject, base: Element, defined: Defined) -> Iterator[Finding]:
+    """Checks that a reference leads to what the base lets it lead to, where the base names types of R4."""
+    wanted = {url for one in base.types for url in one.targets}
+    allowed = {url.removeprefix(CORE) for url in wanted}
+    if not allowed or not allowed <= defined.build.definitions.model.resources:
+        return
+    for index, one in objects(element, "type"):
+        listed = one.get("targetProfile") if text_of(one, "code") in TARGETED else None
+        for number, url in enumerate(listed if type(listed) is list else ()):
+            target = defined.build.definitions.structure(url) if type(url) is str else None
+            if target is not None and target.kind == "resource" and target.type not in allowed:
+                fault = found("validation.narrow-target", found=shown(url), expected=listing(allowed))
+                yield from at(fault, number, "targetProfile", index, "type")
 
 
 def _binding_faults(element: JsonObject, base: Element) -> Iterator[Finding]:

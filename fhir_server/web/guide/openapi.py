@@ -149,7 +149,8 @@ def _of_type(content: TypeContent) -> Iterator[tuple[str, JsonObject]]:
     if "search-type" in offered:
         form = {FORM: {"schema": {"type": "object"}}}
         search = _call("Search by a form", "Bundle", tag=name)
-        yield f"/{name}/_search", {"post": {**search, "requestBody": {"content": form}}}
+        same = _call(f"Search, with the parameters of /{name}", "Bundle", tag=name)
+        yield f"/{name}/_search", {"get": same, "post": {**search, "requestBody": {"content": form}}}
     if "history-type" in offered:
         yield f"/{name}/_history", {"get": _call("History", "Bundle", tag=name, parameters=_shared(_HISTORY))}
     yield f"/{name}/{{id}}", _calls(content, _ON_INSTANCE, [_ID], [])

@@ -54,7 +54,7 @@ def test_a_folder_is_named_as_r4_names_the_type(tmp_path):
 
 
 def test_the_supported_types_are_those_of_the_domain():
-    words = """Account AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Bundle CapabilityStatement
+    words = """Account AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary Bundle CapabilityStatement
         CarePlan CareTeam ChargeItem Claim CodeSystem Communication Composition ConceptMap Condition Consent Contract
         Coverage DetectedIssue Device DiagnosticReport DocumentReference Encounter Endpoint EpisodeOfCare
         ExplanationOfBenefit FamilyMemberHistory Flag Goal Group HealthcareService ImagingStudy Immunization

@@ -164,7 +164,7 @@ def test_operation_that_has_no_meaning_is_an_error(text):
         ("name.first(1)", 5, "first() at character 6 takes 0 arguments, 1 given"),
         ("name.substring()", 5, "takes 1 to 2 arguments, 0 given"),
         ("1 + name.ofType(Foo)", 9, "Foo is not a FHIR or System type"),
-        ("a is System.Patient", 2, "System.Patient is not"),
+        ("a is System.Foo", 2, "System.Foo is not"),
         ("name.text.matches('(')", 18, "is not a valid regular expression"),
     ],
 )

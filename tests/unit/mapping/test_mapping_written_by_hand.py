@@ -315,7 +315,7 @@ def test_a_passport_is_not_measured_by_the_rules_of_citizen_numbers(read, kind, 
 
 def test_a_contact_of_whom_only_the_relation_is_known_does_not_cost_the_resident(read):
     record, found = read("personal-info", "national", 联系人与本人关系="51")
-    assert found == [("pat-contact", "联系人姓名")]
+    assert found == [("pat-contact", "联系人与本人关系")]
     assert all("contact" not in e["resource"] for e in record.bundle["entry"])
 
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from fhir_server.operations.match_patients_scoring import grade_of, points_of, score_of
+from fhir_server.operations.match_patients_scoring import forms_of, grade_of, points_of, score_of
 
 ID = "urn:oid:2.16.156.10011.1.3"
 RIGHT, RIGHT_TOO, FAULTY = "430903195208179136", "430903198001010011", "430903195208179135"
+OTHER_FAULTY, SWAPPED = "430903198001010012", "430903195208171936"
 
 
 def patient(**elements: Any):
@@ -72,13 +73,37 @@ def test_each_trait_that_differs_costs_its_points(one, other, points):
     assert points_of(patient(**SAME, **one), patient(**SAME, **other)) == points
 
 
-@pytest.mark.parametrize(("other", "points"), [(RIGHT_TOO, 10), (FAULTY, 50)])
+@pytest.mark.parametrize(("other", "points"), [(RIGHT_TOO, 10), (OTHER_FAULTY, 50)])
 def test_another_number_costs_less_when_one_of_them_is_faulty(other, points):
     shared = [{"system": "http://e.example/file", "value": "1"}]
     more = {"name": [{"text": "王小明"}]}
     ours = patient(identifier=[*shared, *number(RIGHT)["identifier"]], **more)
     theirs = patient(identifier=[*shared, *number(other)["identifier"]], **more)
     assert points_of(ours, theirs) == points
+
+
+@pytest.mark.parametrize("slip", [FAULTY, SWAPPED, "430903195208179736"])
+def test_a_slip_of_the_keyboard_that_the_check_digit_shows_tells_for_a_number_not_against_it(slip):
+    told = (patient(**named("王小明"), **number(one)) for one in (RIGHT, slip))
+    assert points_of(*told) == 30
+
+
+def test_day_and_month_changed_over_agree_in_part():
+    ours, theirs = ({**patient(**SAME), "birthDate": date} for date in ("1952-08-07", "1952-07-08"))
+    assert points_of(ours, theirs) == 62
+    assert points_of(ours, {**theirs, "birthDate": "1952-09-08"}) == 30
+
+
+@pytest.mark.parametrize("text", ["+86 199 0000 0001", "0086-19900000001", "199-0000-0001", "１９９０００００００１"])
+def test_a_mobile_number_is_the_same_in_every_form(text):
+    assert points_of(patient(**SAME, **phone("19900000001")), patient(**SAME, **phone(text))) == 67
+    assert "19900000001" in forms_of(text)
+
+
+@pytest.mark.parametrize("text", ["010-00190001", "+86 10 00190001", "(010)00190001", "01000190001"])
+def test_a_landline_is_the_same_with_its_area_written_anyhow(text):
+    assert points_of(patient(**SAME, **phone("010 00190001")), patient(**SAME, **phone(text))) == 67
+    assert "010-00190001" in forms_of(text)
 
 
 def test_points_stay_between_nothing_and_a_hundred():

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -121,9 +122,9 @@ def keys(type_: str, *pairs: tuple[str, str]) -> tuple[type[FhirError], list[tup
             "ap5||mg",
             AnyOf(
                 (
-                    RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, "mg"),
-                    RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, f"mg{US}"),
-                    RangeTest("value-quantity", RangeOp.AP, 4.5, 5.5, f"{US}mg"),
+                    RangeTest("value-quantity", RangeOp.AP, 4.5, math.nextafter(5.5, math.inf), "mg"),
+                    RangeTest("value-quantity", RangeOp.AP, 4.5, math.nextafter(5.5, math.inf), f"mg{US}"),
+                    RangeTest("value-quantity", RangeOp.AP, 4.5, math.nextafter(5.5, math.inf), f"{US}mg"),
                 )
             ),
         ),
@@ -425,3 +426,16 @@ def test_a_result_parameter_given_twice_is_refused(name):
         SearchValueInvalid,
         [("search.result-repeated", name)],
     )
+
+
+@pytest.mark.parametrize(("name", "raw"), [("name", "\ufffd\ufffd"), ("n\ufffd", "x"), ("_filter", 'name eq "\ufffd"')])
+def test_bytes_that_were_no_utf8_are_refused_by_name(name, raw):
+    with pytest.raises(SearchValueInvalid) as refused:
+        parse("Patient", (name, raw))
+    assert [(found.key, found.path) for found in refused.value.issues] == [("rest.parameter-not-utf8", name)]
+
+
+@pytest.mark.parametrize("raw", ["5||", "gt5||"])
+def test_a_quantity_whose_unit_was_left_empty_is_of_any_unit(raw):
+    left_empty = parse("Observation", ("value-quantity", raw)).query.where
+    assert left_empty == parse("Observation", ("value-quantity", raw.removesuffix("||"))).query.where

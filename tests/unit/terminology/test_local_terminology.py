@@ -58,7 +58,7 @@ def by(property_, operator, value):
     ("compose", "codes"),
     [
         (only(system=CS), "abcde"),
-        (only(system=CS, concept=[{"code": "a"}, {"code": "z"}]), "az"),
+        (only(system=CS, concept=[{"code": "a"}, {"code": "z"}]), "a"),
         (by("concept", "is-a", "a"), "abcde"),
         (by("concept", "is-a", "b"), "bc"),
         (by("concept", "is-a", "d"), "de"),

@@ -121,3 +121,42 @@ def test_a_component_of_a_vital_sign_may_have_another_unit(check):
     found = check(resource, profiles=["http://hl7.org/fhir/StructureDefinition/oxygensat"])
     place = "Observation.component[0].value.ofType(Quantity)"
     assert {(s, k) for s, k, p in found if p == place} == {("warning", "validation.binding-extensible")}
+
+
+TEXT = {"resourceType": "Basic", "code": {"text": "x"}}
+"""A concept without any code."""
+
+
+@pytest.mark.parametrize(
+    ("strength", "expected"),
+    [
+        ("required", {("error", "binding-required", "Basic.code")}),
+        ("extensible", {("warning", "binding-extensible", "Basic.code")}),
+        ("preferred", set()),
+    ],
+)
+def test_a_code_without_its_system_is_no_member(bound, strength, expected):
+    assert bound(strength)({"resourceType": "Basic", "code": {"coding": [{"code": "group"}]}}) == expected
+
+
+@pytest.mark.parametrize("value_set", [VALUE_SET["url"], "http://a.b/ValueSet/nosuch"])
+def test_text_alone_does_where_no_code_is_required(bound, value_set):
+    assert bound("required", value_set)(TEXT) == {("error", "binding-required", "Basic.code")}
+    assert bound("extensible", value_set)(TEXT) == bound("preferred", value_set)(TEXT) == set()
+
+
+def test_a_code_of_a_required_value_set_that_is_unknown_cannot_be_told(bound):
+    assert bound("required", "http://a.b/ValueSet/nosuch")(coded("group")) == set()
+
+
+@pytest.mark.parametrize(
+    ("strength", "expected"), [("extensible", {("error", "binding-max", "Basic.code")}), ("preferred", set())]
+)
+def test_a_maximal_value_set_asks_for_a_code_where_the_strength_does(bound, strength, expected):
+    maximal = {"url": MAXIMAL, "valueCanonical": VALUE_SET["url"]}
+    assert bound(strength, extension=[maximal])(TEXT) == expected
+
+
+def test_a_language_spoken_may_be_told_in_words(check):
+    spoken = [{"language": {"text": "普通话"}}]
+    assert check({"resourceType": "Patient", "communication": spoken}) == set()

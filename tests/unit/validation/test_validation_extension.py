@@ -102,3 +102,14 @@ def test_a_profile_asks_for_an_extension_of_a_primitive(check_profile, profile):
     assert check({**PATIENT, "birthDate": "2020-01-01", "_birthDate": {"extension": [time]}}) == set()
     found = check({**PATIENT, "_birthDate": {"extension": [absent]}})
     assert found == {("error", "validation.slice-min", "Patient.birthDate")}
+
+
+@pytest.mark.parametrize("url", ["2020-01-01T10:00", "1a:b", ":x"])
+def test_a_scheme_starts_with_a_letter(check, url):
+    found = check(extended({"url": url, "valueString": "x"}))
+    assert ("error", "validation.extension-relative", f"{FIRST}.url") in found
+
+
+def test_an_extension_cannot_stand_for_the_url_of_one(check):
+    absent = {"extension": [{"url": f"{CORE}/data-absent-reason", "valueCode": "unknown"}]}
+    assert check(extended({"_url": absent, "valueString": "x"})) == {("error", "validation.cardinality-min", FIRST)}

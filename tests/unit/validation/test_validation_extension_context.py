@@ -141,3 +141,23 @@ def test_an_unknown_extension_is_as_bad_as_the_policy_says(check, domains, sever
     policy = Policy(unknown_extension=Severity.ERROR, extension_domains=domains)
     found = check({**PATIENT, "extension": [{"url": "http://a.b/ext/x", "valueString": "x"}]}, policy=policy)
     assert found == {(severity, "validation.extension-unknown", "Patient.extension[0]")}
+
+
+@pytest.mark.parametrize(
+    ("more", "keys"),
+    [
+        ({"repeats": True}, set()),
+        ({"repeats": False}, {"validation.extension-term"}),
+        ({}, {"validation.extension-term"}),
+    ],
+)
+def test_a_term_of_which_nothing_comes_has_failed(check, more, keys):
+    extension = [{"url": f"{CORE}/questionnaire-maxOccurs", "valueInteger": 2}]
+    item = {"linkId": "1", "type": "string", "extension": extension, **more}
+    found = check({"resourceType": "Questionnaire", "status": "draft", "item": [item]})
+    assert {key for _, key, _ in found} == keys
+
+
+def test_a_question_may_have_a_regular_expression(check):
+    item = {"linkId": "1", "type": "string", "extension": [{"url": f"{CORE}/regex", "valueString": "[a-c]+"}]}
+    assert check({"resourceType": "Questionnaire", "status": "draft", "item": [item]}) == set()

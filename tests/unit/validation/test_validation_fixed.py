@@ -135,3 +135,21 @@ def test_the_quick_form_of_a_pattern_accepts_what_matches(wanted, more):
     assert [quick(value, scope) for value in (wanted, more, [more])] == [
         is_match(v, wanted) for v in (wanted, more, [more])
     ]
+
+
+NOTE = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "keys"),
+    [
+        ("fixedCode", {"gender": "male"}, set()),
+        ("fixedCode", {"gender": "male", "_gender": {"id": "a", **NOTE}}, {"validation.fixed-extension"}),
+        ("fixedCode", {"_gender": NOTE}, set()),
+        ("patternCode", {"gender": "male", "_gender": NOTE}, set()),
+    ],
+)
+def test_a_fixed_value_has_no_extension(check_profile, profile, kind, content, keys):
+    check = check_profile(profile("Patient", {"id": "Patient.gender", "max": "1", kind: "male"}))
+    found = check({"resourceType": "Patient", **content})
+    assert found == {("error", key, "Patient.gender") for key in keys}

@@ -57,6 +57,7 @@ def test_a_strict_policy_wants_the_form_of_basic_xhtml(check, inner, key):
         ('<a href="#x">a</a><a name="x">b</a>', {}),
         ('<a href="#x">a</a>', {"extension": [{"id": "x", "url": "http://example.org/e", "valueString": "x"}]}),
         ('<a href="#">a</a>', {}),
+        ('<img src="#x" alt="a"/><p id="x">b</p>', {}),
     ],
 )
 def test_a_link_leads_to_an_id_of_the_resource(check, inner, more):
@@ -64,8 +65,9 @@ def test_a_link_leads_to_an_id_of_the_resource(check, inner, more):
     assert {k for _, k, _ in keys(check, narrated(inner, **more), policy) if k == "target"} == set()
 
 
-def test_a_link_to_nowhere_is_found(check):
-    resource = narrated('<a href="#x">a</a>')
+@pytest.mark.parametrize("inner", ['<a href="#x">a</a>', '<img src="#x" alt="a"/>'])
+def test_a_link_to_nowhere_is_found(check, inner):
+    resource = narrated(inner)
     assert keys(check, resource) == {("error", "target", DIV)}
     assert keys(check, resource, Policy()) == {("warning", "target", DIV)}
 

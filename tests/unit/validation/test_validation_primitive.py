@@ -33,10 +33,14 @@ VALID = {
 INVALID = {
     "string": ["", " ", "\n", "a\x00", "a\x1fb", "x" * 1048577, 5, True, None, ["a"], {}],
     "markdown": ["", "\t"],
-    "code": ["", " a", "a ", "a  b", 1],
+    "code": ["", " a", "a ", "a  b", "a\tb", "a\nb", "a\u3000b", 1],
     "id": ["", "a_b", "x" * 65, "a b", "a\n", 1],
     "oid": ["urn:oid:", "urn:oid:3.1", "urn:oid:1.02", "1.2.3"],
-    "uuid": ["c757873d-ec9a-4326-a141-556f43239520", "urn:uuid:c757873d"],
+    "uuid": [
+        "c757873d-ec9a-4326-a141-556f43239520",
+        "urn:uuid:c757873d",
+        "urn:uuid:C757873D-EC9A-4326-A141-556F43239520",
+    ],
     "uri": ["", "a b", "a\n", "\u3000", 1],
     "url": ["http://a b"],
     "canonical": [" http://a"],

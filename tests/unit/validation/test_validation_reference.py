@@ -2,6 +2,8 @@
 
 import pytest
 
+from fhir_server.validation.policy import Policy
+
 PATIENT = {"resourceType": "Patient"}
 ORGANIZATION = {"resourceType": "Organization", "name": "x"}
 PRACTITIONER = {"resourceType": "Practitioner"}
@@ -168,3 +170,12 @@ def test_a_profile_narrows_the_targets(check_profile, profile):
     assert check({**PATIENT, "generalPractitioner": [{"reference": "Practitioner/1"}]}) == {
         ("error", "validation.reference-target", place)
     }
+
+
+@pytest.mark.parametrize(("is_strict", "severity"), [(True, "error"), (False, "warning")])
+def test_a_type_of_r4_is_named_and_not_located(check, is_strict, severity):
+    url = "http://hl7.org/fhir/StructureDefinition/Organization"
+    found = check(managed({"reference": "Organization/1", "type": url}), policy=Policy(strict=is_strict))
+    place = "Patient.managingOrganization.type"
+    bound = ("warning", "validation.binding-extensible", place)
+    assert found == {bound, (severity, "validation.reference-type-url", place)}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fhir_server.validation import ProfileError
+from fhir_server.validation import ProfileError, Validator
+from fhir_server.validation.policy import Policy
 
 LOINC = "http://loinc.org"
 
@@ -278,3 +279,33 @@ def test_slices_that_could_not_be_told_apart_are_a_warning_where_they_matter(che
     assert check({"resourceType": "Patient"}) == set()
     named = {"resourceType": "Patient", "name": [{"text": "x"}]}
     assert check(named) == {("warning", "validation.slice-unchecked", "Patient")}
+
+
+def categories(profile, *discriminators: object, rules="open"):
+    """An Observation profile whose categories are sliced into `a` and `b` by a code that is among their codings."""
+    return profile(
+        "Observation",
+        {"id": "Observation.category", "slicing": sliced(rules, *discriminators)},
+        {"id": "Observation.category:a", "sliceName": "a", "patternCodeableConcept": {"coding": [{"code": "a"}]}},
+        {"id": "Observation.category:b", "sliceName": "b", "patternCodeableConcept": {"coding": [{"code": "b"}]}},
+    )
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+@pytest.mark.parametrize(("is_strict", "severity"), [(True, "error"), (False, "warning")])
+def test_an_item_of_two_slices_is_an_error_for_whoever_asks(validator_of, profile, is_quick, is_strict, severity):
+    stated = categories(profile, ("pattern", "$this"))
+    validator = Validator(validator_of(stated)._definitions, is_quick=is_quick)
+
+    def found(*codes: str):
+        category = [{"coding": [{"system": "urn:s", "code": one} for one in codes]}]
+        resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "category": category}
+        issues = validator.check(resource, profiles=[stated["url"]], policy=Policy(strict=is_strict))
+        return {(str(i.severity), i.key, i.path, i.params.get("slices")) for i in issues}
+
+    assert found("a") == found("b") == found("c") == set()
+    assert found("b", "a") == {(severity, "validation.slice-many", "Observation.category[0]", "a, b")}
+
+
+def test_slices_told_by_different_texts_never_share_an_item(check_profile, profile):
+    assert check_profile(identifiers(profile))(patient("a", "b")) == set()

@@ -63,6 +63,23 @@ E0 = "differential.element[1]"
         ({"path": "Patient.gender", "max": "*"}, {("narrow-max", E0 + ".max")}),
         ({"path": "Patient.gender", "max": "0"}, set()),
         ({"path": "Patient.gender", "type": [{"code": "string"}]}, {("narrow-type", E0 + ".type[0]")}),
+        ({"path": "Patient.birthDate", "fixedDate": "2020-01-01"}, set()),
+        (
+            {"path": "Patient.birthDate", "fixedString": "x"},
+            {("element-value-type", E0 + ".fixed.ofType(String)")},
+        ),
+        ({"path": "Patient.deceased[x]", "patternBoolean": True}, set()),
+        (
+            {"path": "Patient.managingOrganization", "type": [{"code": "Reference", "targetProfile": [R4 + "Person"]}]},
+            {("narrow-target", E0 + ".type[0].targetProfile[0]")},
+        ),
+        (
+            {
+                "path": "Patient.generalPractitioner",
+                "type": [{"code": "Reference", "targetProfile": [R4 + "PractitionerRole", "http://a.b/unknown"]}],
+            },
+            set(),
+        ),
         ({"path": "Patient.deceased[x]", "type": [{"code": "boolean"}]}, set()),
         (
             {"path": "Patient.gender", "binding": {"strength": "preferred"}},

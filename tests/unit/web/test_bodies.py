@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from fhir_server.errors import InvalidRequest, TooCostly, TooLarge
+from fhir_server.interactions.messages import FhirRequest
 from fhir_server.settings import Settings
 from fhir_server.web.bodies import MOST_PARAMETERS, check_parameters, read_body
 
@@ -24,7 +25,7 @@ def read(*parts: bytes, **headers: str) -> tuple[object, int]:
 
     try:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return asyncio.run(read_body(SETTINGS, names, receive)), asked
+        return asyncio.run(read_body(SETTINGS, FhirRequest("POST", ("Patient",), headers=names), receive)), asked
     except (TooLarge, InvalidRequest) as error:
         return error.issues[0].key, asked
 

@@ -30,9 +30,9 @@ def test_the_other_comparisons_take_the_exact_value(op):
     assert searched_span(op, "100") == (100.0, math.nextafter(100.0, math.inf))
 
 
-def test_ap_is_a_tenth_on_both_sides():
-    assert searched_span(RangeOp.AP, "100") == (90.0, 110.0)
-    assert searched_span(RangeOp.AP, "-50") == (-55.0, -45.0)
+def test_ap_is_a_tenth_on_both_sides_with_both_ends():
+    assert searched_span(RangeOp.AP, "100") == (90.0, math.nextafter(110.0, math.inf))
+    assert searched_span(RangeOp.AP, "-50") == (-55.0, math.nextafter(-45.0, math.inf))
     assert searched_span(RangeOp.AP, "0") == (0.0, math.nextafter(0.0, math.inf))
 
 
