@@ -58,7 +58,8 @@ class Settings:
     max_count: int = _setting(1000, "Most entries on a search page.")
     max_included: int = _setting(2000, "Most resources that _include and _revinclude may add to a page.")
     max_counted: int = _setting(
-        10_000, "Matches that a search counts; only _total=accurate and _summary=count have no limit but time."
+        1_000,
+        "Matches that a search counts, and fewer where that takes long; _total=accurate and _summary=count count all.",
     )
     page_changes: int = _setting(
         10_000,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+import anyio
+
 from fhir_server.clock import Clock, IdSource
 from fhir_server.definitions.registry import Definitions, ResourceSupport
 from fhir_server.errors import NotFound
@@ -91,6 +93,8 @@ class Parts:
     pages: PageTokens
     operations: Mapping[str, OperationPlace] = field(default_factory=dict)
     policy: WritePolicy = field(default_factory=WritePolicy)
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+    """Writes that lost a race are repeated one at a time, or most of fifty at once would lose again and again."""
 
     @property
     def definitions(self) -> Definitions:

@@ -96,7 +96,8 @@ def _counting(parts: Parts, asked: Asked, query: Query) -> Query:
     if asked.count_only:
         query = replace(query, count=0)
     most = None if asked.total == "accurate" or (asked.count_only and not asked.total) else parts.settings.max_counted
-    return replace(query, with_total=asked.count_only or asked.total != "none", count_most=most)
+    brief = most is not None and asked.total != "estimate" and not asked.count_only
+    return replace(query, with_total=asked.count_only or asked.total != "none", count_most=most, count_briefly=brief)
 
 
 def _total_of(result: Result, token: PageToken | None) -> int | None:

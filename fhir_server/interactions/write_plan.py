@@ -4,6 +4,7 @@ A write is data (`Put`, `Delete`); nothing here touches the store but through `c
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,7 +21,7 @@ from fhir_server.search.query import Query
 from fhir_server.search.rows import IndexEntries
 from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion, Write
 
-TRIES = 3
+TRIES = 10
 """How often a write is planned anew after a lost race before the client is told to send it again."""
 
 
@@ -150,7 +151,7 @@ class Plan(Generic[T]):
 async def repeat_on_lost_race(
     parts: Parts, base: str, attempt: Callable[[Snapshot, datetime], Awaitable[Plan[T]]]
 ) -> T:
-    """Plans on a fresh snapshot and commits, again when the commit lost a race, at most `TRIES` times.
+    """Plans on a fresh snapshot and commits; alone and again when the commit lost a race, at most `TRIES` times.
 
     The snapshot is closed before the commit: as long as one is open, the store's log cannot be begun anew.
 
@@ -158,12 +159,13 @@ async def repeat_on_lost_race(
         Conflict: every try lost; nothing was stored.
     """
     lost: Sequence[Key] = ()
-    for _ in range(TRIES):
-        now = write_instant(parts)
-        async with parts.store.snapshot() as snapshot:
-            plan = await attempt(snapshot, now)
-        try:
-            return await plan.carry_out(parts, now, base)
-        except (LostRace, AlreadyThere) as race:
-            lost = (race.key,)
+    for tried in range(TRIES):
+        async with parts.turn if tried else nullcontext():
+            now = write_instant(parts)
+            async with parts.store.snapshot() as snapshot:
+                plan = await attempt(snapshot, now)
+            try:
+                return await plan.carry_out(parts, now, base)
+            except (LostRace, AlreadyThere) as race:
+                lost = (race.key,)
     raise Conflict.of("rest.busy", key=str(lost[0]), tries=TRIES)

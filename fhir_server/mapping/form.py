@@ -20,6 +20,7 @@ _FORM_KEYS = frozenset(
 _RULE_SHAPES = frozenset(
     {"greater", "before", "not_after", "not_future", "requires", "forbids", "same", "any_of", "alone"}
 )
+_TWO_SIDED = frozenset({"forbids", "same"})
 _ACROSS_SHAPES = frozenset({"unique", "no_overlap"})
 _RULE_KEYS = {"key", "en", "zh", "severity"}
 _PLACE = re.compile(r"([A-Za-z]\w*)(?:\[([1-9]\d*)\])?(?:\.([A-Za-z]\w*))?")
@@ -66,7 +67,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule between fields: its shape (`greater`, `requires`, ...), the arguments as written, and its sentences."""
+    """A rule between fields: its shape (`greater`, `requires`, ...), the arguments as written, and its sentences.
+
+    It can only be broken where the field `trigger` is filled ("" where any may be empty), and one of `beside` (or there are none).
+    """
 
     key: str
     shape: str
@@ -75,6 +79,8 @@ class Rule:
     en: str
     zh: str
     is_warning: bool
+    trigger: str = ""
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +216,9 @@ def _rule(raw: Any, known: frozenset[str], *, file: str, place: str) -> Rule:
     if len({name.rpartition(".")[0] for name in fields}) > 1:
         raise BrokenMapping(file, place, f"one rule names fields of the record, or of one group: {', '.join(fields)}")
     is_warning = entry.get("severity") == "warning"
-    return Rule(entry["key"], shape, arguments, fields, entry["en"], entry["zh"], is_warning)
+    trigger = arguments.get("field", "").partition(".")[0] if isinstance(arguments, dict) else ""
+    beside = frozenset(name.partition(".")[0] for name in fields[1:]) if shape in _TWO_SIDED else frozenset()
+    return Rule(entry["key"], shape, arguments, fields, entry["en"], entry["zh"], is_warning, trigger, beside)
 
 
 def _named(arguments: Mapping[str, Any]) -> tuple[str, ...]:

@@ -51,8 +51,14 @@ def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Iss
     A rule whose fields are empty is not broken, `requires` and `any_of` aside.
     """
     case = _Case(record.values, today.date().isoformat())
-    broken = [(rule, place) for rule in form.rules for place in _RULES[rule.shape](case, rule.arguments)]
+    rules = [rule for rule in form.rules if _may_break(rule, record.values)]
+    broken = [(rule, place) for rule in rules for place in _RULES[rule.shape](case, rule.arguments)]
     return [_finding(rule, record, place, _label(form, place)) for rule, place in broken]
+
+
+def _may_break(rule: Rule, values: JsonObject) -> bool:
+    """A quick no for most rules of most records."""
+    return (not rule.trigger or rule.trigger in values) and (not rule.beside or not rule.beside.isdisjoint(values))
 
 
 def _label(form: Form, place: str) -> str:
@@ -130,8 +136,9 @@ def _any_of(case: _Case, fields: list[str]) -> list[str]:
 
 def _alone(case: _Case, given: JsonObject) -> list[str]:
     """An answer that excludes all others: 无症状 beside 头痛."""
-    values = case.get(given["field"]) or []
-    return [given["field"]] if len(values) > 1 and any(v in given["is"] for v in values) else []
+    values = case.values.get(given["field"])
+    is_alone = type(values) is not list or len(values) < 2
+    return [] if is_alone or not any(plain(v) in given["is"] for v in values) else [given["field"]]
 
 
 _RULES: dict[str, Callable[[_Case, Any], list[str]]] = {

@@ -235,3 +235,5 @@ class Query:
     with_total: bool = False
     count_most: int | None = None
     """Matches that are counted at most; the total is one more where there are more."""
+    count_briefly: bool = False
+    """Counting ends after a moment, as if there were more than `count_most`, which is set then."""

@@ -49,6 +49,22 @@ def test_fifty_identical_changes_make_one_version(server, request_, statuses, ve
     assert decode(server.get("_history").content)["total"] == versions
 
 
+@pytest.mark.parametrize("verb", ["PUT", "PATCH"])
+def test_fifty_different_changes_by_clients_who_expect_nothing_are_all_made(server, verb):
+    server.put({**PATIENT, "id": "p1"})
+    days = [f"19{n}-01-02" for n in range(20, 70)]
+    bodies = {
+        "PUT": [{**PATIENT, "id": "p1", "birthDate": day} for day in days],
+        "PATCH": [
+            fhirpath_patch({"type": "replace", "path": "Patient.identifier[0].value", "value": {"valueString": day}})
+            for day in days
+        ],
+    }[verb]
+    answers = server.together(*[(verb, "Patient/p1", body, {}) for body in bodies])
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(answer.headers["etag"] for answer in answers) == sorted(f'W/"{n}"' for n in range(2, 52))
+
+
 def group(number):
     member = [{"entity": {"reference": "Patient/p1"}}]
     return {"resourceType": "Group", "id": f"g{number}", "type": "person", "actual": True, "member": member}

@@ -74,11 +74,17 @@ def _followed(world: _World, clause: Clause, type_: ResourceType, code: int) -> 
         case ReferredBy():
             return _referred_by(world, clause, type_, code)
         case AnyOf() | AllOf():
-            inner = tuple(_followed(world, one, type_, code) for one in clause.clauses)
-            return replace(clause, clauses=inner)
+            inner = [_followed(world, one, type_, code) for one in clause.clauses]
+            return _either(inner) if isinstance(clause, AnyOf) else AllOf(tuple(inner))
         case Not():
             return Not(_followed(world, clause.clause, type_, code))
     return clause
+
+
+def _either(alternatives: Sequence[Clause]) -> Clause:
+    """Returns one clause for the alternatives: an index can answer it only if no empty or nested ones hide them."""
+    flat = [one for way in alternatives for one in (way.clauses if isinstance(way, AnyOf) else (way,))]
+    return flat[0] if len(flat) == 1 else AnyOf(tuple(flat))
 
 
 def _or_contained(world: _World, outside: Clause, test: RefersTo, type_: ResourceType, code: int) -> Clause:
@@ -229,6 +235,9 @@ def _few(world: _World, other: _Other, ids: Sql) -> list[str] | None:
 
 
 def _are_many(connection: apsw.Connection, source: Source) -> bool:
+    if source.rids is not None:
+        some = Sql("SELECT DISTINCT rid FROM (") + source.rids + Sql(") LIMIT ?", (FEW + 1,))
+        return bool(connection.execute(f"SELECT count(*) FROM ({some.text})", some.args).get > FEW)
     where = source.condition
     tables = "tok d" if source.tables == KEYED and "r." not in where.text else source.tables
     rows = Sql(f"SELECT 1 FROM {tables} WHERE ") + where + Sql(" LIMIT ?", (FEW + 1,))

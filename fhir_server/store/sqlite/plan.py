@@ -24,12 +24,16 @@ KEYED = "tok d CROSS JOIN res r ON r.rid = d.rid"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The rows that a search goes through, what they are called, and the clauses that they must still satisfy."""
+    """The rows that a search goes through, what they are called, and the clauses that they must still satisfy.
+
+    `rids`, where an index alone knows all matches, is a SELECT of their `rid`, perhaps repeatedly.
+    """
 
     tables: str
     where: Sql
     place: Place
     rest: tuple[Clause, ...]
+    rids: Sql | None = None
 
     @property
     def condition(self) -> Sql:
@@ -96,7 +100,7 @@ def _driven(query: Query, code: int, driver: Driver) -> Source:
     if driver.key is not None:
         return Source(KEYED, Sql("d.t = ? AND d.k = ?", (code, driver.key)), Place(code, "d.rid", "d.sd"), rest)
     where = Sql("r.rid IN (") + driver.rids + Sql(")")
-    return Source("res r", where, Place(code, "r.rid", "r.sd"), rest)
+    return Source("res r", where, Place(code, "r.rid", "r.sd"), rest, None if rest else driver.rids)
 
 
 def _walked(query: Query, code: int, order: SortBy) -> Source:

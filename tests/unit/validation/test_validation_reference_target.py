@@ -73,7 +73,7 @@ def test_a_strict_policy_looks_at_the_named_type_beside_a_reference(checked):
     assert checked()(named) == set()
     assert checked()(named, policy=Policy(strict=True)) == {("validation.reference-target", PLACE)}
     absolute = linked({"reference": "Patient/1", "type": f"{CORE}/Patient"})
-    assert checked()(absolute, policy=Policy(strict=True)) == set()
+    assert checked()(absolute, policy=Policy(strict=True)) == {("validation.reference-type-url", f"{PLACE}.type")}
 
 
 def to_profile(profile, url, *, modes=()):
