@@ -19,7 +19,7 @@ from fhir_server.interactions.search_moment import AsOf
 from fhir_server.interactions.search_result import Paging, Place, Result, Strand, find_page, sized
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.search.query import Query
+from fhir_server.search.query import Query, SortBy
 from fhir_server.store.contract import Snapshot, StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
@@ -67,7 +67,7 @@ async def answer(parts: Parts, request: FhirRequest, wanted: Wanted) -> FhirResp
     subset = _subset_of(parts, asked)
     paging = Paging(parts, request, asked.used)
     token = paging.read()
-    queries = [sized(_counting(parts, asked, query), token) for query in asked.queries]
+    queries = [sized(query, token) for query in queries_of(parts, asked)]
     place = paging.place(token) if token else None
     async with parts.store.snapshot() as snapshot:
         strands = await _strands(snapshot, asked, queries, place)
@@ -89,6 +89,19 @@ async def _strands(snapshot: Snapshot, asked: Asked, queries: Sequence[Query], p
     if asked.inside is None:
         return [Strand(query.type, query) for query in queries]
     return await strands_of(snapshot, queries, place.cursor if place else None)
+
+
+def queries_of(parts: Parts, asked: Asked) -> list[Query]:
+    """Returns the queries as they are run."""
+    return [_by_sort_date(parts, _counting(parts, asked, query)) for query in asked.queries]
+
+
+def _by_sort_date(parts: Parts, query: Query) -> Query:
+    """Returns the query in the order that keys are filed in: the sort date of a type without one is the last update."""
+    if parts.support(query.type).sort_date is not None:
+        return query
+    keys = (replace(k, by=SortBy.CLINICAL) if k.by is SortBy.UPDATED and not k.through else k for k in query.sort)
+    return replace(query, sort=tuple(keys))
 
 
 def _counting(parts: Parts, asked: Asked, query: Query) -> Query:

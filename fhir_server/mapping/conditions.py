@@ -97,6 +97,8 @@ def _is(name: str, codes: Any, context: Context) -> Condition:
     wanted = frozenset(text_of(c) for c in (codes if isinstance(codes, list) else [codes]))
 
     def test(value: Any) -> bool:
+        if type(value) is Code:
+            return value.code in wanted
         found = [_own(v) for v in (value if type(value) is list else [value])]
         return any(text_of(v) in wanted for v in found if v is not None)
 

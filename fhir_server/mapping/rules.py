@@ -24,7 +24,7 @@ class _Case:
     line: str = ""
 
     def get(self, name: str) -> Any:
-        return plain(self._value(name))
+        return plain(self._value(name)) if self.line else plain(self.values.get(name))
 
     def codes(self, name: str) -> list[Any]:
         """The form's own codes; a source's code without counterpart is none of them, whatever it looks like."""
@@ -42,7 +42,7 @@ class _Case:
         return self.line + name.rpartition(".")[2]
 
     def _value(self, name: str) -> Any:
-        return self.values.get(name.rpartition(".")[2])
+        return self.values.get(name.rpartition(".")[2] if self.line else name)
 
 
 def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Issue]:
@@ -51,14 +51,14 @@ def broken_rules(form: Form, record: FormRecord, *, today: datetime) -> list[Iss
     A rule whose fields are empty is not broken, `requires` and `any_of` aside.
     """
     case = _Case(record.values, today.date().isoformat())
-    rules = [rule for rule in form.rules if _may_break(rule, record.values)]
+    values = record.values
+    rules = [
+        rule
+        for rule in form.rules
+        if (not rule.trigger or rule.trigger in values) and (not rule.beside or not rule.beside.isdisjoint(values))
+    ]
     broken = [(rule, place) for rule in rules for place in _RULES[rule.shape](case, rule.arguments)]
     return [_finding(rule, record, place, _label(form, place)) for rule, place in broken]
-
-
-def _may_break(rule: Rule, values: JsonObject) -> bool:
-    """A quick no for most rules of most records."""
-    return (not rule.trigger or rule.trigger in values) and (not rule.beside or not rule.beside.isdisjoint(values))
 
 
 def _label(form: Form, place: str) -> str:
@@ -136,9 +136,10 @@ def _any_of(case: _Case, fields: list[str]) -> list[str]:
 
 def _alone(case: _Case, given: JsonObject) -> list[str]:
     """An answer that excludes all others: 无症状 beside 头痛."""
-    values = case.values.get(given["field"])
-    is_alone = type(values) is not list or len(values) < 2
-    return [] if is_alone or not any(plain(v) in given["is"] for v in values) else [given["field"]]
+    values: Any = case.values.get(given["field"])
+    if type(values) is not list or len(values) < 2:
+        return []
+    return [given["field"]] if any(plain(v) in given["is"] for v in values) else []
 
 
 _RULES: dict[str, Callable[[_Case, Any], list[str]]] = {

@@ -3,7 +3,6 @@
 `GET [base]/$explain?query=Observation?code=x` or `GET [base]/Observation/$explain?code=x`.
 """
 
-from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from fhir_server.errors import MissingElement
@@ -11,6 +10,7 @@ from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
+from fhir_server.interactions.search import queries_of
 from fhir_server.interactions.search_asked import Wanted, asked_of
 from fhir_server.search.query import Query
 from fhir_server.store.contract import Step
@@ -25,7 +25,7 @@ async def explain(parts: Parts, request: FhirRequest, target: Target) -> FhirRes
     """
     type_, pairs = _search_of(request, target)
     asked = asked_of(parts, request, Wanted((parts.support(type_).type,)), pairs)
-    query = replace(asked.queries[0], with_total=asked.total != "none")
+    query = queries_of(parts, asked)[0]
     async with parts.store.snapshot() as snapshot:
         steps = await snapshot.explain(query)
     return FhirResponse(200, encode(_parameters(query, steps)))
