@@ -85,7 +85,7 @@ class Settings:
         3000, "How long a question to that terminology server may take, in milliseconds."
     )
     max_expansion: int = _setting(1000, "Most codes that $expand returns at once; larger value sets come in pages.")
-    log_level: str = _setting("info", "debug, info, warning or error. Logs never carry personal data.")
+    log_level: str = _setting("info", "debug, info, warning, error or critical. Logs never carry personal data.")
 
     @property
     def package_paths(self) -> tuple[Path, ...]:

@@ -29,7 +29,7 @@ def serve(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen on a non-loopback address although nobody has to sign in.")
     ] = False,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error or critical.")] = None,
     package: Packages = None,
 ) -> None:
     """Serve FHIR R4 at http://HOST:PORT/fhir until interrupted.
