@@ -19,7 +19,7 @@ from fhir_server.interactions.search_moment import AsOf
 from fhir_server.interactions.search_result import Paging, Place, Result, Strand, find_page, sized
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.search.query import Query, SortBy
+from fhir_server.search.query import Query, SortBy, UpdatedTest
 from fhir_server.store.contract import Snapshot, StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
@@ -98,7 +98,7 @@ def queries_of(parts: Parts, asked: Asked) -> list[Query]:
 
 def _by_sort_date(parts: Parts, query: Query) -> Query:
     """Returns the query in the order that keys are filed in: the sort date of a type without one is the last update."""
-    if parts.support(query.type).sort_date is not None:
+    if parts.support(query.type).sort_date is not None or any(isinstance(c, UpdatedTest) for c in query.where):
         return query
     keys = (replace(k, by=SortBy.CLINICAL) if k.by is SortBy.UPDATED and not k.through else k for k in query.sort)
     return replace(query, sort=tuple(keys))

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def mix(patients: int, n: int) -> dict[str, str]:
 def fill(port: int, patients: int) -> None:
     """Loads the set by transactions of two clients, some at a time."""
     start, waiting = time.perf_counter(), bundles(patients)
-    while some := [one for one, _ in zip(waiting, range(50), strict=False)]:
+    while some := list(islice(waiting, 50)):
         asyncio.run(send_all(port, some, 2))
     took = time.perf_counter() - start
     print(f"{patients:,} patients loaded in {took:.0f} s: {patients * (OBSERVATIONS + 1) / took:,.0f} resources/s")

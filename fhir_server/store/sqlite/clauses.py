@@ -37,7 +37,7 @@ from fhir_server.store.sqlite.fragments import ALWAYS, NEVER, Sql, all_of, any_o
 from fhir_server.store.sqlite.patterns import as_json, named, prefix_bounds, row_named, written
 from fhir_server.store.sqlite.ranges import range_condition, unit_condition, updated_condition
 
-FEW_KEYS = 8
+FEW_KEYS = 64
 """So many alternatives are looked up one by one; more are gathered into a set first."""
 
 

@@ -148,7 +148,7 @@ def _key_starts(test: KeyStarts, code: int) -> Driver:
 def _id_is(test: IdIs, code: int) -> Driver | None:
     if not test.ids:
         return None
-    text = "SELECT rid FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
+    text = "SELECT rid FROM res INDEXED BY res_id WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
     return Driver(test, Sql(text, (code, texts(test.ids))))
 
 

@@ -186,6 +186,15 @@ def _referring(world: _World, other: _Other, start: str) -> Sql:
     return Sql(tables, prefix_bounds(start)) + _condition(world, other)
 
 
+def _some_referring(world: _World, other: _Other, start: str) -> Sql:
+    if other.source.rids is None:
+        return _referring(world, other, start)
+    # In the order of the index: in that of the table, the neighbours of one resource often refer to the same.
+    some = Sql(" FROM (SELECT rid FROM (") + other.source.rids + Sql(") LIMIT ?) s", (SAMPLE,))
+    each = " CROSS JOIN res r ON r.rid = s.rid JOIN json_each(r.keys) e WHERE e.value >= ? AND e.value < ?"
+    return some + Sql(each, prefix_bounds(start))
+
+
 def _of_row(other: _Other) -> Sql:
     """Returns the condition that one row `r` is one of the other side."""
     return conditions(other.query.where, Place(other.code, "r.rid", "r.sd"))
@@ -201,7 +210,7 @@ def _of_key(other: _Other) -> Sql:
 
 def _are_same_few(world: _World, other: _Other, start: str) -> bool:
     """Tells, by a sample, whether the many on the other side refer to few; those are not met soon by walking."""
-    sample = Sql("SELECT count(DISTINCT id) FROM (SELECT e.value AS id") + _referring(world, other, start)
+    sample = Sql("SELECT count(DISTINCT id) FROM (SELECT e.value AS id") + _some_referring(world, other, start)
     sample += Sql(" LIMIT ?)", (SAMPLE,))
     return bool(world.connection.execute(sample.text, sample.args).get < SAMPLE // 4)
 

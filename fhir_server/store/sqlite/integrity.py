@@ -24,7 +24,7 @@ def alive_among(connection: apsw.Connection, keys: Iterable[Key]) -> set[Key]:
 
 def _alive_of(connection: apsw.Connection, type_: ResourceType, ids: Sequence[str]) -> list[Key]:
     code = find_code(connection, type_)
-    text = "SELECT id FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
+    text = "SELECT id FROM res INDEXED BY res_id WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
     return [] if code is None else [Key(type_, id_) for (id_,) in connection.execute(text, (code, texts(ids)))]
 
 

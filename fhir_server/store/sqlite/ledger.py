@@ -154,7 +154,7 @@ class Ledger:
         if code is None:
             return
         self._codes[type_] = code
-        text = "SELECT id, rid, v, keys, rows, sd FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?))"
+        text = "SELECT id, rid, v, keys, rows, sd FROM res INDEXED BY res_id WHERE t = ? AND id IN (SELECT value FROM carray(?))"
         found: list[tuple[Any, ...]] = self._connection.execute(text, (code, texts(ids))).fetchall()
         for id_, rid, version, *filed in found:
             yield Key(type_, id_), Current(rid, version, unpacked(*filed))

@@ -61,7 +61,7 @@ def earlier_versions(connection: apsw.Connection, type_: ResourceType, code: int
     Raises:
         Gone: too many have changed, or the versions were superseded by an older program.
     """
-    counted = "SELECT count(*) FROM (SELECT 1 FROM res WHERE t = ? AND c > ? LIMIT ?)"
+    counted = "SELECT count(*) FROM (SELECT 1 FROM res INDEXED BY res_commit WHERE t = ? AND c > ? LIMIT ?)"
     if connection.execute(counted, (code, then.moment, then.reach + 1)).get > then.reach:
         raise Gone.of("search.page-outdated", type=type_, most=then.reach)
     text = (

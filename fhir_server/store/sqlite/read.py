@@ -37,7 +37,7 @@ def read_current(
     connection: apsw.Connection, type_: ResourceType, code: int, ids: Sequence[str]
 ) -> list[StoredVersion]:
     """Returns the current versions of those ids that ever existed, in no order."""
-    text = f"SELECT {COLUMNS} FROM res WHERE t = ? AND id IN (SELECT value FROM carray(?))"
+    text = f"SELECT {COLUMNS} FROM res INDEXED BY res_id WHERE t = ? AND id IN (SELECT value FROM carray(?))"
     return [stored_version(type_, row) for row in connection.execute(text, (code, texts(ids)))]
 
 
@@ -54,5 +54,5 @@ def read_stretch(
     connection: apsw.Connection, type_: ResourceType, code: int, *, after: str, most: int
 ) -> list[StoredVersion]:
     """Returns current, undeleted resources of a type with ids above `after`, in id order, at most so many."""
-    text = f"SELECT {COLUMNS} FROM res WHERE t = ? AND id > ? AND deleted = 0 ORDER BY id LIMIT ?"
+    text = f"SELECT {COLUMNS} FROM res INDEXED BY res_id WHERE t = ? AND id > ? AND deleted = 0 ORDER BY id LIMIT ?"
     return [stored_version(type_, row) for row in connection.execute(text, (code, after, most))]

@@ -64,7 +64,10 @@ def search_page(connection: apsw.Connection, query: Query, code: int, *, cursor:
     if back:
         shown.reverse()
     matches = _versions(connection, query.type, code, shown)
-    total = _total(connection, query, asked, now.counts) if query.with_total else None
+    total = None
+    if query.with_total:
+        all_there = len(rows) if cursor is None and query.count and not more else None
+        total = _total(connection, query, asked, now.counts, known=all_there)
     return _page(matches, total, _places(asked, shown, now.moment), cursor=cursor, more=more)
 
 
@@ -131,10 +134,16 @@ def _places(asked: _Asked, rows: Sequence[Row], moment: Moment) -> tuple[Cursor,
     return tuple(Cursor(begun.moment, row.values, ResourceId(row.id), reach=begun.reach) for row in rows)
 
 
-def _total(connection: apsw.Connection, query: Query, asked: _Asked, counts: Counts) -> int:
-    """Returns the number of matches as of the moment asked about; `query` is as it came, its chains not followed."""
+def _total(
+    connection: apsw.Connection, query: Query, asked: _Asked, counts: Counts, *, known: int | None = None
+) -> int:
+    """Returns the number of matches as of the moment asked about; `query` is as it came, its chains not followed.
+
+    `known` is that number where a page shows them all.
+    """
     most = query.count_most
-    known = None if asked.then else counts.find(connection, query, asked.code, asked.moment)
+    if known is None and not asked.then:
+        known = counts.find(connection, query, asked.code, asked.moment)
     if known is None:
         known = _counted(connection, query, asked) + len(asked.earlier)
         if asked.then is None and (most is None or known <= most):
