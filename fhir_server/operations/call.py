@@ -11,7 +11,6 @@ from typing import Any
 from fhir_server.errors import (
     BadStructure,
     BadValue,
-    Gone,
     Language,
     MissingElement,
     NotFound,
@@ -24,6 +23,7 @@ from fhir_server.fhir.shapes import JsonObject, ResourceId
 from fhir_server.interactions.body import resource_of
 from fhir_server.interactions.context import Parts, Target
 from fhir_server.interactions.messages import FhirRequest
+from fhir_server.interactions.reading import gone
 from fhir_server.store.contract import Key, Snapshot, Store, StoredVersion
 
 _FORMATTING = ("_format", "_pretty")
@@ -197,7 +197,7 @@ async def present(store: Store | Snapshot, key: Key) -> StoredVersion:
     if stored is None:
         raise NotFound.of("rest.not-found", key=str(key))
     if stored.body is None:
-        raise Gone.of("rest.gone", key=str(key), at=stored.updated_at.isoformat())
+        raise gone(stored)
     return stored
 
 

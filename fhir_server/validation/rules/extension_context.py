@@ -224,7 +224,9 @@ def _is_on_path(holder: Spot, contexts: Contexts, scope: Scope) -> bool:
 
 def _nodes(path: Expression, scope: Scope) -> list[Any]:
     try:
-        found_nodes = path.collection(scope.resource, resource=scope.resource, rootResource=scope.root)
+        found_nodes = path.collection(
+            scope.resource, resource=scope.resource, rootResource=scope.root, assume_types=True
+        )
     except EvaluationError:
         return []
     return [node.value for node in found_nodes]

@@ -94,6 +94,7 @@ def at_value(extension):
         (("extension", f"{CORE}/patient-birthTime"), at_value, False),
         (("fhirpath", "Patient.name.where(text = 'x')"), at_name, True),
         (("fhirpath", "Patient.name.where(text = 'y')"), at_name, False),
+        (("fhirpath", "(Patient | Patient.name) as HumanName"), at_name, True),
         (("element", "http://a.b/StructureDefinition/profile"), at_name, True),
     ],
 )
