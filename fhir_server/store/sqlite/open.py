@@ -45,11 +45,12 @@ STATEMENTS = 256
 
 _MEMORY_DISK = "/dev/shm"  # noqa: S108 - where Linux keeps files in memory; the folder inside is private
 
-CACHE_KIB = 64 * 1024
+CACHE_KIB = 32 * 1024
+BULK_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 16 * 1024
 """Page cache of the writing and of each reading connection, at most."""
 
-HEAP_BYTES = 64 * 1024 * 1024
+HEAP_BYTES = 40 * 1024 * 1024
 BULK_HEAP_BYTES = 128 * 1024 * 1024
 """Memory of all connections of the process together: near it, caches grow no more, https://www.sqlite.org/malloc.html.
 
@@ -128,7 +129,7 @@ def _prepare_writer(connection: apsw.Connection, setup: _Setup) -> None:
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full" if setup.durable else "off")
     connection.pragma("journal_size_limit", LOG_LIMIT_BYTES)
-    connection.pragma("cache_size", -CACHE_KIB)
+    connection.pragma("cache_size", -(BULK_CACHE_KIB if setup.bulk else CACHE_KIB))
 
 
 def _connect_reader(setup: _Setup) -> apsw.Connection:
