@@ -93,12 +93,17 @@ async def _strands(snapshot: Snapshot, asked: Asked, queries: Sequence[Query], p
 
 def queries_of(parts: Parts, asked: Asked) -> list[Query]:
     """Returns the queries as they are run."""
-    return [_by_sort_date(parts, _counting(parts, asked, query)) for query in asked.queries]
+    is_sorted = asked.inside is not None or any(name == "_sort" for name, _ in asked.used)
+    return [_by_sort_date(parts, _counting(parts, asked, query), is_sorted=is_sorted) for query in asked.queries]
 
 
-def _by_sort_date(parts: Parts, query: Query) -> Query:
-    """Returns the query in the order that keys are filed in: the sort date of a type without one is the last update."""
-    if parts.support(query.type).sort_date is not None or any(isinstance(c, UpdatedTest) for c in query.where):
+def _by_sort_date(parts: Parts, query: Query, *, is_sorted: bool) -> Query:
+    """Returns the query in the order that keys are filed in, which R4 leaves to the server where no `_sort` is given.
+
+    The sort date of a type without one is the last update.
+    """
+    is_other = is_sorted and parts.support(query.type).sort_date is not None
+    if is_other or any(isinstance(clause, UpdatedTest) for clause in query.where):
         return query
     keys = (replace(k, by=SortBy.CLINICAL) if k.by is SortBy.UPDATED and not k.through else k for k in query.sort)
     return replace(query, sort=tuple(keys))
