@@ -19,7 +19,7 @@ from fhir_server.interactions.search_moment import AsOf
 from fhir_server.interactions.search_result import Paging, Place, Result, Strand, find_page, sized
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.search.query import Query, SortBy, UpdatedTest
+from fhir_server.search.query import Query, RangeTest, SortBy, UpdatedTest
 from fhir_server.store.contract import Snapshot, StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
@@ -100,10 +100,11 @@ def queries_of(parts: Parts, asked: Asked) -> list[Query]:
 def _by_sort_date(parts: Parts, query: Query, *, is_sorted: bool) -> Query:
     """Returns the query in the order that keys are filed in, which R4 leaves to the server where no `_sort` is given.
 
-    The sort date of a type without one is the last update.
+    The sort date of a type without one is the last update. With a range of dates a walk by date would begin outside of it.
     """
-    is_other = is_sorted and parts.support(query.type).sort_date is not None
-    if is_other or any(isinstance(clause, UpdatedTest) for clause in query.where):
+    has_date = parts.support(query.type).sort_date is not None
+    others = (UpdatedTest, RangeTest) if has_date else UpdatedTest
+    if (has_date and is_sorted) or any(isinstance(clause, others) for clause in query.where):
         return query
     keys = (replace(k, by=SortBy.CLINICAL) if k.by is SortBy.UPDATED and not k.through else k for k in query.sort)
     return replace(query, sort=tuple(keys))
