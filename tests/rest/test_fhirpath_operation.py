@@ -208,11 +208,11 @@ MANY = {"resourceType": "Patient", "name": [{"text": str(n)} for n in range(3000
         "name.sort(%resource.name.select(text).count(), text)",
     ],
 )  # fmt: skip
-def test_a_costly_expression_ends_within_seconds(server, expression):
+def test_a_costly_expression_ends_within_a_second(server, expression):
     started = process_time()
     answer = ask(server, expression, MANY)
     assert (answer.status_code, keys_of(answer)) == (400, ["fhirpath.too-costly"])
-    assert process_time() - started < 5
+    assert process_time() - started < 1
 
 
 @pytest.mark.parametrize("expression", ["(" * 200 + "1" + ")" * 200, "1" + " + 1" * 8000, "'" + "a" * 20_000 + "'"])

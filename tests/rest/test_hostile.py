@@ -6,7 +6,7 @@ import pytest
 
 from support.rest import keys_of
 
-LIMIT_S = 5.0
+LIMIT_S = 1.0
 FORM = "application/x-www-form-urlencoded"
 BODIES = {
     "ten thousand arrays deep": (b'{"resourceType":"Patient","x":' + b"[" * 10_000 + b"]" * 10_000 + b"}", 400),
@@ -51,7 +51,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("what", BODIES)
-def test_a_hostile_body_is_refused_within_seconds(server, what):
+def test_a_hostile_body_is_refused_in_under_a_second(server, what):
     body, status = BODIES[what]
     start = time.perf_counter()
     answer = server.send("POST", "Patient", body)
@@ -61,7 +61,7 @@ def test_a_hostile_body_is_refused_within_seconds(server, what):
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda q: q[:24])
-def test_a_hostile_query_is_answered_within_seconds(server, query):
+def test_a_hostile_query_is_answered_in_under_a_second(server, query):
     server.get("Patient")
     start = time.perf_counter()
     answer = server.get(f"Patient?{query}")
