@@ -119,4 +119,4 @@ def test_long_hostile_texts_take_no_time(type_):
     started = time.process_time()
     for text in ("a" * 100_000 + "!", "a " * 50_000, "QUJD" * 25_000 + "@", "1." * 50_000, "0" * 100_000):
         check(type_, text)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 1
