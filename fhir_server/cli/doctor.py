@@ -79,7 +79,7 @@ def _store(settings: Settings) -> str:
     async def look() -> int:
         opened = open_store_of(settings.store)
         try:
-            async with opened.snapshot() as snapshot:
+            async with opened.snapshot(searching=False) as snapshot:
                 return snapshot.moment
         finally:
             await opened.close()

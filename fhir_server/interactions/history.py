@@ -66,7 +66,7 @@ async def history_of_system(parts: Parts, request: FhirRequest) -> FhirResponse:
 async def _history(parts: Parts, request: FhirRequest, of: Key | ResourceType | None) -> FhirResponse:
     asked = _asked(parts, request, of)
     cursor = None if asked.token is None else _cursor_of(parts, request, asked.used, asked.token)
-    async with parts.store.snapshot() as snapshot:
+    async with parts.store.snapshot(searching=False) as snapshot:
         page = await snapshot.history(asked.past, cursor)
         before = page.matches[-1:] and await _before(snapshot, page.matches[-1])
     gone = {(v.key, v.version) for v in (*page.matches, *before) if v.body is None}

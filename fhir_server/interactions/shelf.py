@@ -35,8 +35,9 @@ class Shelf:
             self._indexed.setdefault(version.key.type, []).append(indexed)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """Opens the only view that there is."""
+    async def snapshot(self, *, searching: bool = True) -> AsyncIterator[Snapshot]:
+        """Opens the only view that there is; it can always be searched."""
+        del searching
         yield self
 
     async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:

@@ -20,7 +20,7 @@ async def vread(parts: Parts, request: FhirRequest, type_: str, id_: str, versio
         Gone: that version is the deletion.
     """
     key = Key(ResourceType(type_), ResourceId(id_))
-    async with parts.store.snapshot() as snapshot:
+    async with parts.store.snapshot(searching=False) as snapshot:
         known = await snapshot.read(key)
         number = int(version) if _VERSION.fullmatch(version) else 0
         stored = await snapshot.read(key, VersionId(number)) if known and number else None

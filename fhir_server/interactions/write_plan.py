@@ -19,7 +19,7 @@ from fhir_server.interactions.integrity import commit, with_references
 from fhir_server.interactions.preconditions import Expected, check_expected
 from fhir_server.search.query import Query
 from fhir_server.search.rows import IndexEntries
-from fhir_server.store.contract import AlreadyThere, Key, LostRace, Put, Snapshot, StoredVersion, Write
+from fhir_server.store.contract import AlreadyThere, Key, LostRace, NotSearchable, Put, Snapshot, StoredVersion, Write
 
 TRIES = 10
 """How often a write is planned anew after a lost race before the client is told to send it again."""
@@ -162,10 +162,19 @@ async def repeat_on_lost_race(
     for tried in range(TRIES):
         async with parts.turn if tried else nullcontext():
             now = write_instant(parts)
-            async with parts.store.snapshot() as snapshot:
-                plan = await attempt(snapshot, now)
+            plan = await _planned(parts, attempt, now)
             try:
                 return await plan.carry_out(parts, now, base)
             except (LostRace, AlreadyThere) as race:
                 lost = (race.key,)
     raise Conflict.of("rest.busy", key=str(lost[0]), tries=TRIES)
+
+
+async def _planned(parts: Parts, attempt: Callable[[Snapshot, datetime], Awaitable[Plan[T]]], now: datetime) -> Plan[T]:
+    """Plans on a snapshot that needs no index, and on one that has it if the attempt turns out to search."""
+    try:
+        async with parts.store.snapshot(searching=False) as snapshot:
+            return await attempt(snapshot, now)
+    except NotSearchable:
+        async with parts.store.snapshot() as snapshot:
+            return await attempt(snapshot, now)

@@ -32,7 +32,7 @@ async def diff(parts: Parts, request: FhirRequest, target: Target) -> FhirRespon
     """
     given = read_given(request, ("from", "to"))
     key = key_of(target)
-    async with parts.store.snapshot() as snapshot:
+    async with parts.store.snapshot(searching=False) as snapshot:
         current = await present(snapshot, key)
         to = await _named(snapshot, request, key, "to", given.text("to") or str(current.version))
         from_ = given.text("from") or (str(max(1, to.version - 1)) if to.key == key else str(current.version))

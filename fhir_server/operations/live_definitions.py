@@ -72,10 +72,10 @@ class LiveStore:
         self._gone: set[ResourceType] = set()
         rules.indexer = self._indexer
 
-    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
-        """Opens a view of this moment; leaving the context releases it."""
+    def snapshot(self, *, searching: bool = True) -> AbstractAsyncContextManager[Snapshot]:
+        """Opens a view of this moment; leaving the context releases it. It may be searched if it was opened for that."""
         self._start_due()
-        return self._store.snapshot()
+        return self._store.snapshot(searching=searching)
 
     def read(self, key: Key, version: VersionId | None = None) -> Coroutine[Any, Any, StoredVersion | None]:
         """Returns the current version, or the given one, as of now; None when there never was such a thing."""

@@ -213,7 +213,7 @@ class StoreSink:
         owners = [record.owners() for record in drafted]
         named = [record.named() for record in drafted]
         keys = {draft.key for record in drafted for draft in record.drafts}.union(*owners, *named)
-        async with self.parts.store.snapshot() as snapshot:
+        async with self.parts.store.snapshot(searching=False) as snapshot:
             current = {v.key: v for v in await snapshot.read_many(sorted(keys))}
             batch = _Batch(self.parts, now, current)
             gone = {key for record in drafted for key in batch.taken_back(record.resources)}

@@ -82,7 +82,7 @@ class Reindexer:
 
     async def mark(self, keys: Collection[Key]) -> None:
         """Files of SearchParameters that everything stored is filed by them, so that a restart need not do it again."""
-        async with self._store.snapshot() as snapshot:
+        async with self._store.snapshot(searching=False) as snapshot:
             versions = [v for v in await snapshot.read_many(list(keys)) if v.body is not None]
         if versions:
             refiled = [Refile(v, _marked(self._filed(v))) for v in versions]
@@ -106,7 +106,7 @@ class Reindexer:
     async def _pass(self, job: IndexJob, only: Key | None) -> None:
         job.state = "running"
         if only is not None:
-            async with self._store.snapshot() as snapshot:
+            async with self._store.snapshot(searching=False) as snapshot:
                 await self._refile(job, [v for v in await snapshot.read_many([only]) if v.body is not None])
             return
         begun = await self._count(job)

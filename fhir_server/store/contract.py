@@ -160,6 +160,10 @@ class Unresolved(Exception):
         self.missing = missing
 
 
+class NotSearchable(Exception):
+    """A snapshot that was not opened for searching cannot search, because the index lags behind what it sees."""
+
+
 class StillReferred(Exception):
     """A commit changed nothing because others refer to what it deletes: pairs of (referrer, deleted), the first few."""
 
@@ -202,10 +206,15 @@ class Snapshot(Protocol):
 
         Raises:
             Gone: more than the cursor's `reach` of resources have changed since its moment.
+            NotSearchable: the snapshot was not opened for searching.
         """
 
     async def explain(self, query: Query) -> tuple[Step, ...]:
-        """Runs a search and returns, instead of its results, the steps that it took."""
+        """Runs a search and returns, instead of its results, the steps that it took.
+
+        Raises:
+            NotSearchable: the snapshot was not opened for searching.
+        """
 
     def scan(self, type_: ResourceType) -> AsyncIterator[StoredVersion]:
         """Yields every current, undeleted resource of a type, in id order."""
@@ -214,8 +223,12 @@ class Snapshot(Protocol):
 class Store(Protocol):
     """A place where resources are kept."""
 
-    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
-        """Opens a view of this moment; leaving the context releases it."""
+    def snapshot(self, *, searching: bool = True) -> AbstractAsyncContextManager[Snapshot]:
+        """Opens a view of this moment; leaving the context releases it.
+
+        Opened with `searching`, it may wait for index rows to be filed; without, it opens at once, and a search may be
+        refused.
+        """
 
     async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:
         """Returns the current version, or the given one, as of now; None when there never was such a thing.

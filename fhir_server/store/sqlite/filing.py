@@ -7,7 +7,7 @@ statement a row was measured at a quarter of the commits per second.
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,7 +15,7 @@ import apsw
 
 from fhir_server.search.rows import LABEL, IndexEntries
 from fhir_server.store.contract import StoredVersion
-from fhir_server.store.sqlite.filed import packed
+from fhir_server.store.sqlite.filed import packed, unpacked
 from fhir_server.store.sqlite.versions import microseconds
 
 Row: TypeAlias = tuple[Any, ...]
@@ -39,31 +39,43 @@ class Change(NamedTuple):
 
 
 def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None:
-    """Writes bodies, history and index rows; every resource is named at most once."""
+    """Writes bodies, history, and what changes among the index rows; every resource is named at most once.
+
+    New resources get their index rows later, by `file_new`; those of updated ones must be filed already.
+    """
     rows = {change.rid: _resource(change) for change in changes}
-    past = array("q", [change.rid for change in changes if change.before is not None])
-    if past:
+    updates = [change for change in changes if change.before is not None]
+    if updates:
+        past = array("q", [change.rid for change in updates])
         text = f"{_INSERT} hist ({_HIST}) SELECT {_HIST} FROM res WHERE rid IN (SELECT value FROM carray(?))"
         connection.execute(text, (apsw.carray(past),))
         _write(connection, f"{_INSERT} res ({_RES}) VALUES", [rows[rid] for rid in past], then=_UPSERT)
-    new = [change.rid for change in changes if change.before is None]
-    _write(connection, f"{_INSERT} res ({_RES}) VALUES", [rows[rid] for rid in new], then="")
-    copied = array("q", [rid for rid in new if _NUL not in rows[rid][_KEYS_AT]])
-    if copied:
-        connection.execute(_COPY_KEYS, (apsw.carray(copied),))
-    known = frozenset(copied)
-    _refile(connection, "tok", "t, k, sd, rid", _keys, [change for change in changes if change.rid not in known])
-    _refile(connection, "rng", "t, p, rid, lo, hi, u", _ranges, changes)
-    _refile(connection, "txt", "t, p, rid, n, e", _texts, changes)
+        _refile(connection, updates)
+    new = [rows[change.rid] for change in changes if change.before is None]
+    _write(connection, f"{_INSERT} res ({_RES}) VALUES", new, then="")
+
+
+def file_new(connection: apsw.Connection, since: int) -> None:
+    """Files the index rows of every resource in a row of `res` after `since`, from what is remembered of them there."""
+    connection.execute(_COPY_KEYS, (since,))
+    text = f"SELECT rid, t, keys, rows, sd, instr(keys, '{_NUL}') FROM res WHERE rid > ?"
+    keys: list[Row] = []
+    ranges: list[Row] = []
+    texts: list[Row] = []
+    for rid, code, *filed, has_nul in connection.execute(text, (since,)):
+        entries = unpacked(*filed)
+        keys += _keys(rid, code, entries) if has_nul else ()
+        ranges += _ranges(rid, code, entries)
+        texts += _texts(rid, code, entries)
+    for table, rows in (_TOK, keys), (_RNG, ranges), (_TXT, texts):
+        _write(connection, f"{_INSERT} {table} VALUES", sorted(rows), then="")
 
 
 def file_anew(connection: apsw.Connection, changes: Sequence[Change]) -> None:
     """Writes other index rows for current versions, which stay as they are; every resource is named at most once."""
     text = "UPDATE res SET keys = ?, rows = ?, sd = ? WHERE rid = ?"
     connection.executemany(text, [(*packed(one.filed), one.filed.sort_date, one.rid) for one in changes])
-    _refile(connection, "tok", "t, k, sd, rid", _keys, changes)
-    _refile(connection, "rng", "t, p, rid, lo, hi, u", _ranges, changes)
-    _refile(connection, "txt", "t, p, rid, n, e", _texts, changes)
+    _refile(connection, changes)
     counted = "INSERT INTO meta VALUES ('refiled', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
     connection.execute(counted)
 
@@ -72,18 +84,20 @@ _INSERT = "INSERT OR ROLLBACK INTO"
 """What is refused ends the transaction, so no statement has to keep a copy of the pages that it changes."""
 
 _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
-_COPY_KEYS = (
-    f"{_INSERT} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
-    f" WHERE rid IN (SELECT value FROM carray(?)) AND NOT (key.value LIKE '%{LABEL}=%'"
-    f" AND substr(key.value, 1, instr(key.value, '=')) LIKE '%{LABEL}=') ORDER BY 1, 2, 3 DESC, 4"
-)
-"""Files the keys of new resources from what `res` remembers of them: half the time of binding every key again."""
-
 
 _NUL = "\\u0000"
 """In the JSON of keys: SQLite's JSON functions take this character for the end of a text."""
 
-_KEYS_AT = _RES.split(", ").index("keys")
+_COPY_KEYS = (
+    f"{_INSERT} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
+    f" WHERE rid > ? AND instr(keys, '{_NUL}') = 0 AND NOT (instr(key.value, '{LABEL}=')"
+    f" AND substr(key.value, 1, instr(key.value, '=')) LIKE '%{LABEL}=') ORDER BY 1, 2, 3 DESC, 4"
+)
+"""Files the keys of new resources from what `res` remembers of them: half the time of binding every key again."""
+
+_TOK = "tok (t, k, sd, rid)"
+_RNG = "rng (t, p, rid, lo, hi, u)"
+_TXT = "txt (t, p, rid, n, e)"
 
 
 def _resource(change: Change) -> Row:
@@ -93,44 +107,36 @@ def _resource(change: Change) -> Row:
     return (*place, new.method, deleted, new.body, *packed(change.filed))
 
 
-def _keys(change: Change, filed: IndexEntries) -> list[Row]:
-    return [(change.code, key, filed.sort_date, change.rid) for key in filed.keys if not _is_label(key)]
+def _keys(rid: int, code: int, filed: IndexEntries) -> list[Row]:
+    return [(code, key, filed.sort_date, rid) for key in filed.keys if not _is_label(key)]
 
 
 def _is_label(key: str) -> bool:
     return f"{LABEL}=" in key and key.partition("=")[0].endswith(LABEL)
 
 
-def _ranges(change: Change, filed: IndexEntries) -> list[Row]:
-    code, rid = change.code, change.rid
+def _ranges(rid: int, code: int, filed: IndexEntries) -> list[Row]:
     return [(code, param, rid, low, high, unit) for param, low, high, unit in filed.ranges]
 
 
-def _texts(change: Change, filed: IndexEntries) -> list[Row]:
-    code, rid = change.code, change.rid
+def _texts(rid: int, code: int, filed: IndexEntries) -> list[Row]:
     return [(code, param, rid, normal, exact) for param, normal, exact in filed.texts]
 
 
-def _refile(
-    connection: apsw.Connection,
-    table: str,
-    columns: str,
-    rows_of: Callable[[Change, IndexEntries], list[Row]],
-    changes: Iterable[Change],
-) -> None:
-    gone: list[Row] = []
-    added: list[Row] = []
-    for change in changes:
-        new = rows_of(change, change.filed)
-        if change.before is None:
-            added += new
-            continue
-        old = rows_of(change, change.before)
-        gone += set(old).difference(new)
-        added += set(new).difference(old)
-    # In the order of the index, so that neighbours are written to one page.
-    _write(connection, f"DELETE FROM {table} WHERE ({columns}) IN (VALUES", sorted(gone), then=")")
-    _write(connection, f"{_INSERT} {table} ({columns}) VALUES", sorted(added), then="")
+def _refile(connection: apsw.Connection, changes: Sequence[Change]) -> None:
+    """Files what is new of changed resources, and takes back what is no more."""
+    for table, rows_of in (_TOK, _keys), (_RNG, _ranges), (_TXT, _texts):
+        gone: list[Row] = []
+        added: list[Row] = []
+        for rid, code, _, filed, before in changes:
+            assert before is not None
+            old, new = rows_of(rid, code, before), rows_of(rid, code, filed)
+            gone += set(old).difference(new)
+            added += set(new).difference(old)
+        # In the order of the index, so that neighbours are written to one page.
+        name, columns = table.split(" ", 1)
+        _write(connection, f"DELETE FROM {name} WHERE {columns} IN (VALUES", sorted(gone), then=")")
+        _write(connection, f"{_INSERT} {table} VALUES", sorted(added), then="")
 
 
 def _write(connection: apsw.Connection, start: str, rows: Iterable[Row], *, then: str) -> None:

@@ -1,7 +1,8 @@
 """One write transaction: which units of work are allowed, and what they change.
 
 Every check of a unit precedes its first change, so a refused unit leaves nothing to undo. Changes are gathered and filed
-together; only a check that must see them in the tables has them filed earlier.
+together; only a check that must see them in the tables has them filed earlier. New resources may wait for their index
+rows, many at a time, until somebody searches: `meta` says up to which row of `res` everything is indexed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,11 +27,17 @@ from fhir_server.store.contract import (
 )
 from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.filed import nothing, unpacked
-from fhir_server.store.sqlite.filing import Change, file_anew, file_changes
+from fhir_server.store.sqlite.filing import Change, file_anew, file_changes, file_new
 from fhir_server.store.sqlite.integrity import alive_among, find_referrers
 from fhir_server.store.sqlite.read import find_code
 from fhir_server.store.sqlite.search import has_match
 from fhir_server.store.sqlite.versions import microseconds
+
+_COUNTERS = (
+    "SELECT value, (SELECT value FROM meta WHERE name = 'indexed'), coalesce((SELECT max(rid) FROM res), 0)"
+    " FROM meta WHERE name = 'moment'"
+)
+"""The last commit, the row of `res` up to which everything is indexed, the last row."""
 
 
 class Current(NamedTuple):
@@ -44,13 +51,14 @@ class Current(NamedTuple):
 class Ledger:
     """The state of one open write transaction."""
 
-    def __init__(self, connection: apsw.Connection, keys: Iterable[Key], needs: Iterable[Key] = ()) -> None:
+    def __init__(self, connection: apsw.Connection, keys: Iterable[Key] = (), needs: Iterable[Key] = ()) -> None:
         """Reads what stands in the tables of the resources to be written and of those that they need."""
-        text = "SELECT value, coalesce((SELECT max(rid) FROM res), 0) FROM meta WHERE name = 'moment'"
         self._connection = connection
-        counters: list[tuple[Any, ...]] = connection.execute(text).fetchall()
+        counters: list[tuple[Any, ...]] = connection.execute(_COUNTERS).fetchall()
         self._moment: int = counters[0][0]
-        self._last_rid: int = counters[0][1]
+        self._indexed_rid: int = counters[0][1]
+        self._filed_rid: int = counters[0][2]
+        self._last_rid = self._filed_rid
         self._codes: dict[ResourceType, int] = {}
         self._current = self._read_current(keys)
         self._alive = alive_among(connection, needs)
@@ -76,8 +84,16 @@ class Ledger:
         self._moment += 1
         return tuple(self._refile(write) if isinstance(write, Refile) else self._add(write, now) for write in writes)
 
+    @property
+    def unindexed(self) -> int:
+        """How many resources in the tables have no index rows yet."""
+        return self._filed_rid - self._indexed_rid
+
     def file(self) -> None:
-        """Writes all that was taken up into the tables."""
+        """Writes all that was taken up into the tables; what is new gets its index rows by `index`."""
+        changes = [*self._refiled.values(), *self._pending.values()]
+        if any(self._indexed_rid < change.rid <= self._filed_rid for change in changes):
+            self._index_new()
         if self._refiled:
             file_anew(self._connection, list(self._refiled.values()))
             self._refiled = {}
@@ -85,9 +101,23 @@ class Ledger:
             file_changes(self._connection, list(self._pending.values()))
             self._connection.execute("UPDATE meta SET value = ? WHERE name = 'moment'", (self._moment,))
             self._pending = {}
+            self._filed_rid = self._last_rid
+
+    def index(self) -> None:
+        """Writes all that was taken up, and the index rows of every resource that has none yet."""
+        self.file()
+        if self.unindexed:
+            self._index_new()
+
+    def _index_new(self) -> None:
+        file_new(self._connection, self._indexed_rid)
+        self._connection.execute("UPDATE meta SET value = ? WHERE name = 'indexed'", (self._filed_rid,))
+        self._indexed_rid = self._filed_rid
 
     def _settle_before(self, writes: Sequence[Write]) -> None:
-        if any(write.key in self._pending or _looks_at_tables(write) for write in writes):
+        if any(map(_looks_at_tables, writes)):
+            self.index()
+        elif any(write.key in self._pending for write in writes):
             self.file()
 
     def _check(self, write: Write) -> None:

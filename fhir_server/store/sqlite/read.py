@@ -13,9 +13,14 @@ from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.versions import COLUMNS, stored_version
 
 
-def read_moment(connection: apsw.Connection) -> Moment:
-    """Returns the number of the last commit."""
-    return Moment(connection.execute("SELECT value FROM meta WHERE name = 'moment'").get)
+def read_moment(connection: apsw.Connection) -> tuple[Moment, bool]:
+    """Returns the number of the last commit, and whether everything up to it has its index rows."""
+    text = (
+        "SELECT value, (SELECT value FROM meta WHERE name = 'indexed') >= coalesce((SELECT max(rid) FROM res), 0)"
+        " FROM meta WHERE name = 'moment'"
+    )
+    moment, is_indexed = connection.execute(text).get
+    return Moment(moment), bool(is_indexed)
 
 
 def find_code(connection: apsw.Connection, type_: ResourceType) -> int | None:

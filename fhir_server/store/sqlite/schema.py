@@ -3,7 +3,8 @@
 - `res`: the current version of every resource, deletions included; `keys` and `rows` keep its filed index entries, so
   that an update can take back exactly what it filed;
 - `tok`: `param=value` keys with the sort date inside the index, so that a filtered, date-sorted page is one range;
-- `rng`, `txt`: ranges and texts; `hist`: superseded versions; `type`: numbers of resource types; `meta`: last commit;
+- `rng`, `txt`: ranges and texts; `hist`: superseded versions; `type`: numbers of resource types;
+- `meta`: the last commit, and the row of `res` up to which everything is indexed;
 - `content`, `content_mark`: words of whole texts, filed later, see `content.py`.
 """
 
@@ -15,8 +16,9 @@ from fhir_server.store.sqlite import content
 APPLICATION_ID = 0x46484952
 """`FHIR`, in the header of the file, https://www.sqlite.org/pragma.html#pragma_application_id."""
 
-SCHEMA_VERSION = 4
-"""2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need, 4 the words of texts."""
+SCHEMA_VERSION = 5
+"""2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need; 4 the
+words of texts; 5 the row of `res` up to which everything is indexed, so that new resources may wait for their index rows."""
 
 PAGE_BYTES = 8192
 """Of a new file; an older one keeps its own. A resource and its keys take 2 KiB: a page of 4 holds one, of 8 three."""
@@ -87,6 +89,8 @@ ALTER TABLE hist ADD COLUMN rows BLOB;
 """
 """What has changed since a commit, and what was filed of it then; unknown of versions that an older program superseded."""
 
+_INDEXED = "INSERT INTO meta SELECT 'indexed', coalesce(max(rid), 0) FROM res"
+
 
 def prepare(connection: apsw.Connection) -> None:
     """Creates the tables in an empty file, or checks that the file is one of ours and brings an older one up to date.
@@ -108,6 +112,8 @@ def prepare(connection: apsw.Connection) -> None:
             connection.execute(_MOMENT)
         if connection.pragma("user_version") < 4:
             connection.execute(content.TABLES)
+        if connection.pragma("user_version") < 5:
+            connection.execute(_INDEXED)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:

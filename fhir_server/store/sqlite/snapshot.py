@@ -12,9 +12,9 @@ from typing import TypeVar
 import apsw
 
 from fhir_server.errors import StoreUnavailable
-from fhir_server.fhir.shapes import ResourceType, VersionId
+from fhir_server.fhir.shapes import Moment, ResourceType, VersionId
 from fhir_server.search.query import AllOf, AnyOf, Clause, ContentHas, Not, Query, ReferredBy, RefersTo
-from fhir_server.store.contract import Cursor, Key, Page, Past, Step, StoredVersion
+from fhir_server.store.contract import Cursor, Key, NotSearchable, Page, Past, Step, StoredVersion
 from fhir_server.store.sqlite.counts import Counts
 from fhir_server.store.sqlite.explain import explained
 from fhir_server.store.sqlite.failures import translated
@@ -40,12 +40,25 @@ CHUNK = 200
 class SqliteSnapshot:
     """A `Snapshot` on one reader; usable until it is released."""
 
+    moment: Moment
+    is_searchable: bool
+    """Whether the index is complete for this moment."""
+
     def __init__(self, reader: Reader, *, limit_s: float) -> None:
-        reader.connection.execute("BEGIN")
-        self.moment = read_moment(reader.connection)
         self._reader: Reader | None = reader
         self._limit_s = limit_s
         self._turn = asyncio.Lock()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begins at this moment."""
+        connection = self._lent().connection
+        connection.execute("BEGIN")
+        self.moment, self.is_searchable = read_moment(connection)
+
+    def leave(self) -> None:
+        """Leaves its moment, to begin at another: who waits for the writer must not keep it waiting for the log."""
+        self._lent().connection.execute("ROLLBACK")
 
     async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:
         """Returns the current version, or the given one; None when there never was such a thing.
@@ -75,9 +88,11 @@ class SqliteSnapshot:
         """Returns one page of current, undeleted matches in the query's order, starting after the cursor.
 
         Raises:
+            NotSearchable: the snapshot was not opened for searching.
             ValueError: the cursor belongs to another order.
             StoreTimeout: it takes longer than the store's time limit.
         """
+        self._check_searchable()
         now = Now(self.moment, self._lent().counts)
 
         def work(database: apsw.Connection, code: int) -> Page:
@@ -91,8 +106,10 @@ class SqliteSnapshot:
         """Runs a search, its total counted anew, and returns the steps that it took.
 
         Raises:
+            NotSearchable: the snapshot was not opened for searching.
             StoreTimeout: it takes longer than the store's time limit.
         """
+        self._check_searchable()
         now = Now(self.moment, Counts())
 
         def work(database: apsw.Connection, code: int) -> tuple[Step, ...]:
@@ -111,6 +128,10 @@ class SqliteSnapshot:
     def release(self) -> None:
         """Ends the use of the reader; every later call is refused."""
         self._reader = None
+
+    def _check_searchable(self) -> None:
+        if not self.is_searchable:
+            raise NotSearchable
 
     async def _read_current(self, type_: ResourceType, ids: Sequence[str]) -> list[StoredVersion]:
         return await self._run_on(type_, lambda database, code: read_current(database, type_, code, ids), [])

@@ -30,23 +30,36 @@ class SqliteStore:
         self._at_end = at_end
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[SqliteSnapshot]:
+    async def snapshot(self, *, searching: bool = True) -> AsyncIterator[SqliteSnapshot]:
         """Opens a view of this moment; leaving the context releases it.
 
         Raises:
-            StoreUnavailable: the store is closed or its file cannot be read.
+            StoreUnavailable: the store is closed, its file cannot be read, or index rows cannot be filed now.
         """
         with translated():
             reader = self._readers.take()
         try:
             with translated():
                 snapshot = SqliteSnapshot(reader, limit_s=self._limit_s)
+            if searching and not snapshot.is_searchable:
+                await self._begin_searchable(snapshot)
             try:
                 yield snapshot
             finally:
                 snapshot.release()
         finally:
             self._readers.give_back(reader)
+
+    async def _begin_searchable(self, snapshot: SqliteSnapshot) -> None:
+        snapshot.leave()
+        begun = self._writer.view(snapshot.begin)
+        waiting = asyncio.wrap_future(begun)
+        try:
+            await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            if not begun.cancel():  # the reader is free for the next snapshot only when the writer has let go of it
+                await asyncio.wait([waiting])
+            raise
 
     async def read(self, key: Key, version: VersionId | None = None) -> StoredVersion | None:
         """Returns the current version, or the given one, as of now; one statement sees one moment by itself.

@@ -1,17 +1,20 @@
 """The one thread that writes: it gathers commits that wait at the same time into one transaction.
 
 A durable commit costs one fsync however many units it holds, https://www.sqlite.org/wal.html#performance_considerations.
+What a commit must have on the disk is the resources: their index rows, ten times as many pages, are filed for many of
+them at a time, at the latest when somebody wants to search. That needs no fsync: a power cut loses both or neither.
 """
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import apsw
 
@@ -39,9 +42,21 @@ Outcome: TypeAlias = Written | LostRace | AlreadyThere | Unresolved | StillRefer
 _UNFIT = (TypeError, ValueError, OverflowError)
 """What the library raises for values that no column can hold."""
 
+_NORMAL = 1
+"""The pragma `synchronous`: a commit waits for no fsync, a checkpoint does."""
+
 _BROKEN = (apsw.Error, OSError)
 """What the library and the lock file raise when the disk does not do its part."""
 
+
+MOST_UNINDEXED = 128
+"""So many new resources wait for their index rows, some 30 ms of work."""
+
+INDEX_AFTER_S = 0.002
+"""So long nothing is written before index rows are filed that nobody has asked for, in seconds."""
+
+ROOM_BYTES = 256 * 1024 * 1024
+"""While the disk has less room than this, index rows are filed with the commit: searching must not need room later."""
 
 IDLE_S = 2.0
 """So long nothing is written before the words of texts are filed, in seconds."""
@@ -59,26 +74,38 @@ class Unit:
     done: "Future[Written]" = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """Somebody who wants to search: `begin` is called, in the writer's thread, at a moment when everything is indexed."""
+
+    begin: Callable[[], None]
+    done: "Future[None]" = field(default_factory=Future)
+
+
+class Habits(NamedTuple):
+    """How a writer works: a transaction has about `most_writes`, at most `most_unindexed` resources wait for index rows.
+
+    After `idle_s` without a commit words are filed, and never if that is infinite.
+    """
+
+    most_writes: int
+    most_unindexed: int
+    idle_s: float
+
+
 class Writer:
     """A connection, the thread that owns it, and the queue before it."""
 
-    def __init__(
-        self,
-        connection: apsw.Connection,
-        lock: WriteLock,
-        log: WriteAheadLog,
-        *,
-        most_writes: int,
-        idle_s: float = IDLE_S,
-    ) -> None:
-        """Starts the thread; after `idle_s` without a commit it files words, and never if that is infinite."""
+    def __init__(self, connection: apsw.Connection, lock: WriteLock, log: WriteAheadLog, habits: Habits) -> None:
+        """Starts the thread."""
         self._connection = connection
-        self._idle_s = idle_s
-        self._words_due = idle_s < inf
+        self._synchronous = connection.pragma("synchronous")
+        self._habits = habits
+        self._unindexed = 1  # perhaps: whoever wrote last may have been stopped
+        self._words_due = habits.idle_s < inf
         self._lock = lock
         self._log = log
-        self._most_writes = most_writes
-        self._queue: SimpleQueue[Unit | None] = SimpleQueue()
+        self._queue: SimpleQueue[Unit | View | None] = SimpleQueue()
         self._closed = False
         self._gate = Lock()
         self.finished: Future[None] = Future()
@@ -93,11 +120,24 @@ class Writer:
         """
         _check(writes, now)
         unit = Unit(tuple(writes), now)
+        self._put(unit)
+        return unit.done
+
+    def view(self, begin: Callable[[], None]) -> "Future[None]":
+        """Queues a view; its future is done when `begin` was called or the index could not be completed.
+
+        Raises:
+            StoreUnavailable: the writer is closed.
+        """
+        view = View(begin)
+        self._put(view)
+        return view.done
+
+    def _put(self, request: Unit | View) -> None:
         with self._gate:
             if self._closed:
                 raise StoreUnavailable.of("store.closed")
-            self._queue.put(unit)
-        return unit.done
+            self._queue.put(request)
 
     def close(self) -> None:
         """Lets the thread end after what is queued; `finished` is done when it has."""
@@ -108,8 +148,13 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while units := self._next_units():
-                self._commit(units)
+            while requests := self._next_requests():
+                units = [one for one in requests if isinstance(one, Unit)]
+                views = [one for one in requests if isinstance(one, View)]
+                if units:
+                    self._commit(units)
+                if views or self._unindexed > self._habits.most_unindexed:
+                    self._index(views)
                 self._log.tidy()
         finally:
             self.close()
@@ -118,24 +163,30 @@ class Writer:
             self._lock.close()
             self.finished.set_result(None)
 
-    def _next_units(self) -> list[Unit]:
-        """Returns what waits, at least one unit; nothing at the end."""
-        units: list[Unit] = []
-        while sum(len(unit.writes) for unit in units) < self._most_writes:
+    def _next_requests(self) -> list[Unit | View]:
+        """Returns what waits, at least one; nothing at the end."""
+        requests: list[Unit | View] = []
+        writes = 0
+        while writes < self._habits.most_writes:
             try:
-                unit = self._queue.get(block=False) if units else self._wait()
+                request = self._queue.get(block=False) if requests else self._wait()
             except Empty:
                 break
-            if unit is None:
+            if request is None:
                 self._queue.put(None)
                 break
-            if unit.done.set_running_or_notify_cancel():
-                units.append(unit)
-        return units
+            if request.done.set_running_or_notify_cancel():
+                requests.append(request)
+                writes += len(request.writes) if isinstance(request, Unit) else 0
+        return requests
 
-    def _wait(self) -> Unit | None:
-        """Returns the next unit; while none comes, words are filed, with a pause after each step."""
-        pause_s = self._idle_s
+    def _wait(self) -> Unit | View | None:
+        """Returns the next request; while none comes, index rows are filed, then words, with a pause after each step."""
+        if self._unindexed:
+            with suppress(Empty):
+                return self._queue.get(timeout=INDEX_AFTER_S)
+            self._index([])
+        pause_s = self._habits.idle_s
         while self._words_due:
             try:
                 return self._queue.get(timeout=pause_s)
@@ -144,44 +195,72 @@ class Writer:
                 self._log.tidy()
         return self._queue.get()
 
+    def _index(self, views: Sequence[View]) -> None:
+        """Files the index rows that are missing, in a transaction of its own, and lets the views begin before the next."""
+        try:
+            with self._lock.held(), self._without_fsync():
+                with self._begun():
+                    Ledger(self._connection).index()
+                _begin(views)
+        except (*_BROKEN, *_UNFIT) as error:
+            for view in views:
+                view.done.set_exception(_refusal(error))
+        self._unindexed = 0  # after a failure: until the next commit, or somebody's wish to search
+
     def _file_words(self) -> bool:
         """Files some words and tells whether more may be due; a disk that fails leaves them for after the next commit."""
         try:
-            with self._transaction():
+            with self._lock.held(), self._begun():
                 return file_content(self._connection)
         except (*_BROKEN, *_UNFIT):
             return False
 
     def _commit(self, units: Sequence[Unit]) -> None:
+        writes = [write for unit in units for write in unit.writes]
+        at_once = len(writes) > self._habits.most_unindexed or not self._has_room()
+        if at_once and self._unindexed:
+            self._index([])  # else who searches waits for all of a large transaction
         try:
-            outcomes = self._write(units)
+            outcomes = self._write(units, writes, at_once=at_once)
         except (*_BROKEN, *_UNFIT) as error:
             self._refuse(units, error)
         else:
             for unit, outcome in zip(units, outcomes, strict=True):
                 _settle(unit, outcome)
-        self._words_due = self._idle_s < inf
+        self._words_due = self._habits.idle_s < inf
 
-    def _write(self, units: Sequence[Unit]) -> list[Outcome]:
-        with self._transaction():
-            writes = [write for unit in units for write in unit.writes]
-            needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
+    def _has_room(self) -> bool:
+        disk = os.statvfs(self._connection.filename)
+        return disk.f_bavail * disk.f_frsize > ROOM_BYTES
+
+    def _write(self, units: Sequence[Unit], writes: Sequence[Write], *, at_once: bool) -> list[Outcome]:
+        needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
+        with self._lock.held(), self._begun():
             ledger = Ledger(self._connection, {write.key for write in writes}, needs)
             outcomes = [_outcome(ledger, unit) for unit in units]
-            ledger.file()
+            ledger.index() if at_once else ledger.file()
+        self._unindexed = ledger.unindexed
         return outcomes
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """Holds the turn of this process and one transaction, which is undone if its content fails."""
-        with self._lock.held():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+    def _begun(self) -> Iterator[None]:
+        """Holds one transaction, which is undone if its content fails."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _without_fsync(self) -> Iterator[None]:
+        """Lets transactions be as durable as the next commit; they stay in order, https://www.sqlite.org/pragma.html#pragma_synchronous."""
+        self._connection.pragma("synchronous", min(self._synchronous, _NORMAL))
+        try:
+            yield
+        finally:
+            self._connection.pragma("synchronous", self._synchronous)
 
     def _refuse(self, units: Sequence[Unit], error: Exception) -> None:
         # One unit's value or size may be the reason: alone, the others get their own answer.
@@ -192,8 +271,18 @@ class Writer:
             units[0].done.set_exception(_refusal(error))
 
     def _refuse_waiting(self) -> None:
-        while (unit := self._queue.get()) is not None:
-            unit.done.set_exception(StoreUnavailable.of("store.closed"))
+        while (request := self._queue.get()) is not None:
+            request.done.set_exception(StoreUnavailable.of("store.closed"))
+
+
+def _begin(views: Sequence[View]) -> None:
+    for view in views:
+        try:
+            view.begin()
+        except apsw.Error as error:
+            view.done.set_exception(_refusal(error))
+        else:
+            view.done.set_result(None)
 
 
 def _refusal(error: Exception) -> Exception:

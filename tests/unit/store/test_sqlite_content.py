@@ -218,7 +218,8 @@ def marks(folder) -> int:
 def test_a_store_of_an_older_schema_gets_the_tables(tmp_path):
     connection = apsw.Connection(str(tmp_path / "s.db"))
     prepare(connection)
-    connection.execute("DROP TABLE content; DROP TABLE content_mark; PRAGMA user_version = 3")
+    connection.execute("DROP TABLE content; DROP TABLE content_mark; DELETE FROM meta WHERE name = 'indexed'")
+    connection.execute("PRAGMA user_version = 3")
     prepare(connection)
     assert content.file_content(connection) is False
     connection.close()

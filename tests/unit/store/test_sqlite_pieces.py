@@ -111,6 +111,8 @@ async def test_a_key_of_any_characters_is_filed_whole_and_taken_back(tmp_path, t
     connection = store._writer._connection
     filed = "SELECT k FROM tok ORDER BY k"
     await store.commit([put(key("r"), entries(text, "code=z"))], NOW)
+    async with store.snapshot():
+        pass  # which waits until everything is filed
     assert {k for (k,) in connection.execute(filed)} == {text, "code=z"}
     await store.commit([put(key("r"), entries("code=z"), expect=1)], NOW)
     assert [k for (k,) in connection.execute(filed)] == ["code=z"]
