@@ -6,7 +6,6 @@ the text. Texts without Chinese characters have none.
 """
 
 import re
-from collections.abc import Iterator
 
 from fhir_server.search.han import HAN_RANGES
 from fhir_server.search.query import AllOf, Clause, KeyIs, KeyStarts, TextContains
@@ -21,9 +20,12 @@ MOST_PAIRS = 8
 _PAIR = re.compile(f"(?=([{HAN_RANGES}].?))", re.DOTALL)
 
 
-def pairs(normal: str) -> Iterator[str]:
-    """Yields what a normalised text is filed by: one pair for each Chinese character."""
-    return (pair if len(pair) == 2 else pair + SEPARATOR for pair in _PAIR.findall(normal))
+def pairs(normal: str) -> list[str]:
+    """Returns what a normalised text is filed by: one pair for each Chinese character."""
+    found: list[str] = _PAIR.findall(normal)
+    if found and len(found[-1]) == 1:  # only the last character of a text has none behind it
+        found[-1] += SEPARATOR
+    return found
 
 
 def contains(code: str, part: str) -> Clause:

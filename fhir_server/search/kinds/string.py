@@ -72,7 +72,8 @@ def rows(code: str, value: Any, type_name: str, filing: Filing) -> None:
             filing.keys.add(f"{code}={normal}")
             filing.texts[TextRow(code, normal, text)] = None
             if not normal.isascii():
-                filing.keys.update(f"{code}{bigrams.PAIRS}={pair}" for pair in bigrams.pairs(normal))
+                start = f"{code}{bigrams.PAIRS}="
+                filing.keys.update([start + pair for pair in bigrams.pairs(normal)])
 
 
 def _texts(value: Any, type_name: str) -> Iterable[str]:
@@ -80,13 +81,14 @@ def _texts(value: Any, type_name: str) -> Iterable[str]:
         return (value,)
     if not isinstance(value, dict):
         return ()
-    own = [text for part in _PARTS.get(type_name, ()) for text in _strings(value.get(part))]
+    found: list[str] = []
+    for part in _PARTS.get(type_name, ()):
+        one = value.get(part)
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, list):
+            found += [text for text in one if isinstance(text, str)]
     codings = value.get("coding") if type_name == "CodeableConcept" else None
     if isinstance(codings, list):
-        own += [text for coding in codings for text in _texts(coding, "Coding")]
-    return own
-
-
-def _strings(value: Any) -> Iterable[str]:
-    values = value if isinstance(value, list) else (value,)
-    return (text for text in values if isinstance(text, str))
+        found += [text for coding in codings for text in _texts(coding, "Coding")]
+    return found
