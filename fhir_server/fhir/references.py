@@ -124,10 +124,15 @@ class _Rewriter:
     def of_object(self, value: JsonObject, type_: str) -> JsonObject:
         """Returns the object with the links of each property replaced; itself where there are none."""
         properties = self.model.properties.get(type_, {})
+        links = self.links
         changed: JsonObject | None = None
         for key, child in value.items():
-            if type(child) is str and child not in self.links and "#" not in child and key != "div":
-                continue  # most texts are no links, whatever their type
+            kind = type(child)
+            if kind is str:
+                if child not in links and "#" not in child and key != "div":
+                    continue  # most texts are no links, whatever their type
+            elif kind is not dict and kind is not list:
+                continue
             property_ = properties.get(key)
             if property_ is None:
                 continue
@@ -140,7 +145,7 @@ class _Rewriter:
     def of_value(self, value: Any, type_: str) -> Any:
         """Returns a value of a known type with its links replaced; lists item by item, itself where there are none."""
         if type(value) is dict:
-            return self.of_object(value, str(value.get("resourceType", type_)))
+            return self.of_object(value, str(value["resourceType"]) if "resourceType" in value else type_)
         if type(value) is list:
             items = [self.of_value(item, type_) for item in value]
             return value if all(map(is_, items, value)) else items

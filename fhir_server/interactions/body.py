@@ -38,12 +38,22 @@ def faulty_resource_of(request: FhirRequest, type_: str | None = None) -> JsonOb
     if not request.body.strip():
         raise MissingElement.of("rest.body-missing", method=request.method, path="/".join(request.path))
     resource = decode(request.body)
+    check_type(resource, type_)
+    return resource
+
+
+def check_type(resource: JsonObject, type_: str | None) -> None:
+    """Accepts a resource of the type, or of any if that is None.
+
+    Raises:
+        MissingElement: no resourceType.
+        InvalidRequest: another one.
+    """
     found = resource.get("resourceType")
     if not isinstance(found, str) or not found:
         raise MissingElement.of("rest.resource-type-missing", "resourceType", expected=type_ or "a type name")
     if type_ is not None and found != type_:
         raise InvalidRequest.of("rest.resource-type-differs", "resourceType", found=found, expected=type_)
-    return resource
 
 
 def relative_resource_of(request: FhirRequest, type_: str) -> JsonObject:

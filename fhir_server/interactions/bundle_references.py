@@ -4,14 +4,17 @@ https://hl7.org/fhir/R4/http.html#trules
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+import msgspec
+
+from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.references import ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject
 
 _UNIVERSAL = ("urn:uuid:", "urn:oid:")
-_REFERENCE = re.compile(rb'"reference":"([^"\\]+)"')
+_REFERENCE = re.compile(rb'"reference":"((?:[^"\\]|\\.)*)"')
 """A reference in canonical JSON; in any other text a quote has a backslash before it."""
 
 
@@ -28,24 +31,23 @@ def references_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from references_in(child, f"{path}[{index}]")
 
 
-def texts_in(resource: JsonObject) -> list[str]:
-    """Returns the text of every `reference` inside a resource, in no order: what `references_in` tells but the places."""
-    texts: list[str] = []
-    waiting: list[Any] = [resource]
-    for value in waiting:
-        inner = value
-        if type(value) is dict:
-            text = value.get("reference")
-            if type(text) is str:
-                texts.append(text)
-            inner = value.values()
-        waiting += [child for child in inner if type(child) is dict or type(child) is list]
-    return texts
+def texts_in(resource: JsonObject) -> frozenset[str]:
+    """Returns the text of every `reference` inside a resource: what `references_in` tells but the places.
+
+    Looking through the text takes a quarter of the time of walking through the objects.
+    """
+    return texts_in_json(encode(resource))
 
 
 def texts_in_json(body: bytes) -> frozenset[str]:
-    """Returns the same of a resource's canonical JSON, each text once."""
-    return frozenset(map(bytes.decode, _REFERENCE.findall(body)))
+    """Returns the same of a resource's canonical JSON."""
+    found = _REFERENCE.findall(body)
+    return frozenset(map(_decoded if any(b"\\" in text for text in found) else bytes.decode, found))
+
+
+def _decoded(text: bytes) -> str:
+    """Returns a JSON text that stands without its quotes."""
+    return str(msgspec.json.decode(b'"' + text + b'"'))
 
 
 def base_of(url: str) -> str:
@@ -60,9 +62,9 @@ def is_conditional(reference: str, base: str = "") -> bool:
     return bool(question) and type_.removeprefix(f"{base}/").isalpha()
 
 
-def unresolved_in(resource: JsonObject, path: str) -> Iterator[tuple[str, str]]:
-    """Yields the `urn:uuid` and `urn:oid` references that are still there after rewriting."""
-    if not any(text.startswith(_UNIVERSAL) for text in texts_in(resource)):
+def unresolved_in(resource: JsonObject, texts: Collection[str], path: str) -> Iterator[tuple[str, str]]:
+    """Yields the `urn:uuid` and `urn:oid` references that are still there after rewriting; `texts` are all its references."""
+    if not any(text.startswith(_UNIVERSAL) for text in texts):
         return
     for place, text in references_in(resource, path):
         if text.startswith(_UNIVERSAL):

@@ -43,7 +43,7 @@ async def create(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse
         guarded = replace(draft, unless=criteria.query)
         return plan_draft(parts, request, guarded, current=None, now=now)
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=True)
 
 
 def _criteria_of(parts: Parts, request: FhirRequest, type_: ResourceType) -> Criteria | None:

@@ -47,7 +47,7 @@ async def delete(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fh
         deletes = await deletes_of(parts, snapshot, [current], cascade=cascade)
         return Plan(deletes, lambda stored: _answer(request, stored, done=True))
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=cascade)
 
 
 async def conditional_delete(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -70,7 +70,7 @@ async def conditional_delete(parts: Parts, request: FhirRequest, type_: str) -> 
         deletes = await deletes_of(parts, snapshot, found, cascade=cascade) if found else []
         return Plan(deletes, lambda stored: _answer(request, stored, done=bool(found)))
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=True)
 
 
 async def matches_to_delete(parts: Parts, snapshot: Snapshot, criteria: Criteria) -> list[StoredVersion]:

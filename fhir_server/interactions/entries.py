@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -36,7 +36,7 @@ class Entry:
     query: tuple[tuple[str, str], ...]
     full_url: str | None
     resource: JsonObject | None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -45,10 +45,14 @@ class Entry:
 
     def as_request(self, outer: FhirRequest) -> FhirRequest:
         """Returns the request that the entry stands for, with the language and preference of the outer one."""
-        kept = {k: v for k, v in outer.headers.items() if k in ("accept-language", "prefer")}
         media, body = self._content()
-        headers = {**kept, **self.headers, **({"content-type": media} if media else {})}
-        return FhirRequest(self.method, self.path, self.query, headers, body, outer.base)
+        head = self.head_request(outer)
+        return head._replace(headers={**head.headers, "content-type": media}, body=body) if media else head
+
+    def head_request(self, outer: FhirRequest) -> FhirRequest:
+        """Returns the same without its body."""
+        kept = {k: v for k, v in outer.headers.items() if k in ("accept-language", "prefer")}
+        return FhirRequest(self.method, self.path, self.query, kept | self.headers, base=outer.base)
 
     def _content(self) -> tuple[str, bytes]:
         """Returns media type and body: what a Binary holds for a patch, else the resource."""

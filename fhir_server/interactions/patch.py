@@ -57,7 +57,7 @@ async def patch(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fhi
     async def attempt(snapshot: Snapshot, now: datetime) -> Plan[FhirResponse]:
         return _changed(parts, request, change, current=existing(key, await snapshot.read(key)), now=now)
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=False)
 
 
 async def conditional_patch(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -77,7 +77,7 @@ async def conditional_patch(parts: Parts, request: FhirRequest, type_: str) -> F
             raise NotFound.of("rest.criteria-unmatched", criteria=criteria.text, type=type_)
         return _changed(parts, request, change, current=match, now=now)
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=True)
 
 
 def _changed(

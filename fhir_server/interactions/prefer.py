@@ -1,6 +1,7 @@
 """What a client prefers to get back, https://hl7.org/fhir/R4/http.html#ops; what we do not know is ignored (RFC 7240)."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from fhir_server.interactions.messages import FhirRequest
@@ -22,8 +23,11 @@ _RETURNS = {name.lower(): name for name in ("minimal", "representation", "Operat
 def preference_of(request: FhirRequest) -> Preference:
     """Returns what the Prefer header says; of a preference that stands twice the first counts."""
     header = request.header("prefer")
-    if not header:
-        return _NOTHING
+    return _read(header) if header else _NOTHING
+
+
+@lru_cache(maxsize=64)
+def _read(header: str) -> Preference:
     found = [match for part in re.split("[,;]", header) if (match := _PREFERENCE.fullmatch(part))]
     said = {match[1].lower(): match[2] for match in reversed(found)}
     returns = said.get("return", "")

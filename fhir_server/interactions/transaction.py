@@ -22,10 +22,9 @@ from fhir_server.errors import (
     issue,
 )
 from fhir_server.fhir.bundles import BundleEntry, bundle_bytes
-from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.shapes import JsonObject
 from fhir_server.interactions.batch import answer_entry
-from fhir_server.interactions.body import check_body_id, resource_of
+from fhir_server.interactions.body import check_body_id, check_type
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.delete import deletes_of
 from fhir_server.interactions.entries import READS, Entry, read_entry
@@ -68,7 +67,8 @@ async def transaction(parts: Parts, request: FhirRequest, bundle: JsonObject) ->
         await _check_reads(this, reading, steps)
         return await _planned(this, steps, drafts, now)
 
-    answers = await repeat_on_lost_race(parts, request.base, attempt) if writing else {}
+    searching = any(e.query or "if-none-exist" in e.headers for e in writing)
+    answers = await repeat_on_lost_race(parts, request.base, attempt, searching=searching) if writing else {}
     for entry in reading:
         answers[entry.index] = await _answer_read(parts, request, entry, is_checked=bool(writing))
     return FhirResponse(200, bundle_bytes("transaction-response", [answers[e.index] for e in entries]))
@@ -102,7 +102,7 @@ def _offered(parts: Parts, entry: Entry) -> list[Issue]:
     try:
         _check_interaction(parts, entry)
         if entry.resource is not None and entry.method != "PATCH":
-            resource_of(FhirRequest(entry.method, entry.path, body=_type_alone(entry)), entry.path[0])
+            check_type(entry.resource, entry.path[0])
         if entry.method == "PUT" and entry.resource is not None and not entry.query:
             check_body_id(entry.resource, entry.path[1], f"{entry.where}.resource.id")
     except FhirError as error:
@@ -118,10 +118,6 @@ def _check_interaction(parts: Parts, entry: Entry) -> None:
         valid = ", ".join(verb for verb, code in _CODES.items() if code in offered)
         path = "/".join(entry.path)
         raise MethodNotAllowed.of("rest.method-not-allowed", method=entry.method, path=path, valid=valid)
-
-
-def _type_alone(entry: Entry) -> bytes:
-    return encode({"resourceType": (entry.resource or {}).get("resourceType")})
 
 
 async def _check_reads(this: Attempt, reading: Sequence[Entry], steps: Sequence[Step]) -> None:
@@ -160,7 +156,8 @@ async def _planned(
 
     def answers(stored: Sequence[StoredVersion]) -> dict[int, BundleEntry]:
         versions = unchanged | {version.key: version for version in stored}
-        return {step.entry.index: _answer(this, step, versions, drafts.get(step.entry.index)) for step in steps}
+        quiet = _quiet(this.request)
+        return {step.entry.index: _answer(this, quiet, step, versions, drafts.get(step.entry.index)) for step in steps}
 
     return Plan(writes, answers, places)
 
@@ -173,9 +170,9 @@ async def _writes(this: Attempt, step: Step, draft: Draft | None, now: datetime)
     with told_at(step.entry.where):
         if draft is not None:
             if step.entry.method == "PUT":
-                check_if_none_match(step.entry.as_request(this.request), this.current.get(step.key))
+                check_if_none_match(step.entry.head_request(this.request), this.current.get(step.key))
             return [plan_put(this.parts, draft, this.current.get(step.key), now)]
-        wanted = expected_of(step.entry.as_request(this.request))
+        wanted = expected_of(step.entry.head_request(this.request))
         if step.deletes is None:
             check_expected(step.key, wanted, this.current.get(step.key))
         targets = [this.current[key] for key in step.keys if key in this.current and this.current[key].body is not None]
@@ -184,22 +181,25 @@ async def _writes(this: Attempt, step: Step, draft: Draft | None, now: datetime)
         return list(await deletes_of(this.parts, this.snapshot, targets))
 
 
-def _answer(this: Attempt, step: Step, versions: Mapping[Key, StoredVersion], draft: Draft | None) -> BundleEntry:
+def _answer(
+    this: Attempt, quiet: FhirRequest, step: Step, versions: Mapping[Key, StoredVersion], draft: Draft | None
+) -> BundleEntry:
+    """Answers one entry; `quiet` is the request as far as it asks for bodies of what was changed."""
     request = this.request
     if step.entry.method == "DELETE":
         made = versions.get(step.key) if len(step.keys) == 1 else None
         gone = FhirResponse(204, b"", made.version, made.updated_at) if made else FhirResponse(204)
         return answer_entry(step.entry, request.base, gone)
     if step.same_as is not None:
-        same = written(_quiet(request), step.same_as.existing or versions[step.key], 200)
+        same = written(quiet, step.same_as.existing or versions[step.key], 200)
         return answer_entry(step.entry, request.base, same)
     if step.existing is not None:
         return answer_entry(step.entry, request.base, written(request, step.existing, 200))
     before = this.current.get(step.key)
     status = 200 if before is not None and before.body is not None else 201
     issues = draft.issues if draft else ()
-    quiet = request if before is not None and versions[step.key] is before else _quiet(request)
-    return answer_entry(step.entry, request.base, written(quiet, versions[step.key], status, issues))
+    asked = request if before is not None and versions[step.key] is before else quiet
+    return answer_entry(step.entry, request.base, written(asked, versions[step.key], status, issues))
 
 
 def _quiet(request: FhirRequest) -> FhirRequest:

@@ -54,17 +54,20 @@ async def drafts_of(this: Attempt, steps: Sequence[Step]) -> dict[int, Draft]:
     """
     storing = [step for step in steps if step.writes and step.entry.method != "DELETE"]
     resources = _linked_resources(this, storing, steps)
-    found = await _conditional_targets(this, storing, resources)
+    texts = {index: texts_in(resource) for index, resource in resources.items()}
+    found = await _conditional_targets(this, storing, resources, texts)
     has_own = f"{this.request.base}/".encode() in this.request.body
     issues: list[Issue] = []
     drafts: dict[int, Draft] = {}
     for number, step in enumerate(storing):
-        resource = resources[step.entry.index]
+        index = step.entry.index
+        resource = resources[index]
         if found and not _is_apart(resource):
             resource = rewrite_links(resource, found, this.parts.definitions.model)
         if has_own and not _is_apart(resource):
             resource = made_relative(resource, this.request.base)
-        drafts[step.entry.index] = _draft(this, step, resource, issues)
+        named = texts[index] if resource is resources[index] else texts_in(resource)
+        drafts[index] = _draft(this, step, resource, named, issues)
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
     if has_errors(issues):
@@ -117,21 +120,20 @@ def _patched(this: Attempt, step: Step, patch: JsonObject) -> JsonObject:
         return patched(current, change_of(this.parts, request))
 
 
-def _draft(this: Attempt, step: Step, resource: JsonObject, issues: list[Issue]) -> Draft:
-    """Returns a step's draft, and adds what is wrong with it to the issues."""
+def _draft(this: Attempt, step: Step, resource: JsonObject, named: frozenset[str], issues: list[Issue]) -> Draft:
+    """Returns a step's draft, and adds what is wrong with it to the issues; `named` are the texts of all references."""
     place = f"{step.entry.where}.resource"
-    lost = () if _is_apart(resource) else unresolved_in(resource, place)
+    lost = () if _is_apart(resource) else unresolved_in(resource, named, place)
     issues.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in lost)
     found = _findings(this.parts, resource, place)
     issues.extend(found)
-    request = step.entry.as_request(this.request)
     return Draft(
         step.key,
         resource,
         step.entry.method,
-        expected_of(request),
+        expected_of(step.entry.head_request(this.request)),
         step.criteria.query if step.criteria else None,
-        needs_of(this.parts, resource, this.request.base),
+        needs_of(this.parts, resource, named, this.request.base),
         this.request.base,
         tuple(found),
     )
@@ -146,13 +148,14 @@ def _findings(parts: Parts, resource: JsonObject, place: str) -> list[Issue]:
 
 
 async def _conditional_targets(
-    this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject]
+    this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject], texts: Mapping[int, frozenset[str]]
 ) -> dict[str, str]:
     """Returns what each conditional reference becomes; what the transaction itself stores counts as stored."""
     places: dict[str, str] = {}
     for step in steps:
         resource = resources[step.entry.index]
-        if _is_apart(resource) or not any(is_conditional(text, this.request.base) for text in texts_in(resource)):
+        named = texts[step.entry.index]
+        if _is_apart(resource) or not any(is_conditional(text, this.request.base) for text in named):
             continue
         for place, text in references_in(resource, f"{step.entry.where}.resource"):
             if is_conditional(text, this.request.base):

@@ -36,7 +36,7 @@ async def update(parts: Parts, request: FhirRequest, type_: str, id_: str) -> Fh
         check_if_none_match(request, current)
         return plan_draft(parts, request, draft, current=current, now=now)
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=False)
 
 
 async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> FhirResponse:
@@ -66,7 +66,7 @@ async def conditional_update(parts: Parts, request: FhirRequest, type_: str) -> 
         created = replace(draft, key=key, unless=criteria.query)
         return plan_draft(parts, request, created, current=current, now=now)
 
-    return await repeat_on_lost_race(parts, request.base, attempt)
+    return await repeat_on_lost_race(parts, request.base, attempt, searching=True)
 
 
 def check_same_id(id_: object, match: StoredVersion, path: str | None = None) -> None:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from fhir_server.errors import Conflict, Issue, ResourceInvalid, has_errors
 from fhir_server.fhir.json_codec import encode
@@ -148,12 +148,15 @@ class Plan(Generic[T]):
         return self.answer(await commit(parts, self.writes, now, base=base, places=self.places))
 
 
-async def repeat_on_lost_race(
-    parts: Parts, base: str, attempt: Callable[[Snapshot, datetime], Awaitable[Plan[T]]]
-) -> T:
+Attempt: TypeAlias = Callable[[Snapshot, datetime], Awaitable[Plan[T]]]
+"""Plans on a snapshot, for the instant of the write."""
+
+
+async def repeat_on_lost_race(parts: Parts, base: str, attempt: Attempt[T], *, searching: bool) -> T:
     """Plans on a fresh snapshot and commits; alone and again when the commit lost a race, at most `TRIES` times.
 
-    The snapshot is closed before the commit: as long as one is open, the store's log cannot be begun anew.
+    The snapshot is closed before the commit: as long as one is open, the store's log cannot be begun anew. `searching`
+    tells that the attempt will search; one that does so unexpectedly is made twice.
 
     Raises:
         Conflict: every try lost; nothing was stored.
@@ -162,7 +165,7 @@ async def repeat_on_lost_race(
     for tried in range(TRIES):
         async with parts.turn if tried else nullcontext():
             now = write_instant(parts)
-            plan = await _planned(parts, attempt, now)
+            plan = await _planned(parts, attempt, now, searching=searching)
             try:
                 return await plan.carry_out(parts, now, base)
             except (LostRace, AlreadyThere) as race:
@@ -170,11 +173,9 @@ async def repeat_on_lost_race(
     raise Conflict.of("rest.busy", key=str(lost[0]), tries=TRIES)
 
 
-async def _planned(parts: Parts, attempt: Callable[[Snapshot, datetime], Awaitable[Plan[T]]], now: datetime) -> Plan[T]:
-    """Plans on a snapshot that needs no index, and on one that has it if the attempt turns out to search."""
+async def _planned(parts: Parts, attempt: Attempt[T], now: datetime, *, searching: bool) -> Plan[T]:
     try:
-        async with parts.store.snapshot(searching=False) as snapshot:
+        async with parts.store.snapshot(searching=searching) as snapshot:
             return await attempt(snapshot, now)
     except NotSearchable:
-        async with parts.store.snapshot() as snapshot:
-            return await attempt(snapshot, now)
+        return await _planned(parts, attempt, now, searching=True)

@@ -58,7 +58,7 @@ class Ledger:
         self._moment: int = counters[0][0]
         self._indexed_rid: int = counters[0][1]
         self._filed_rid: int = counters[0][2]
-        self._last_rid = self._filed_rid
+        self._last_rid: int = self._filed_rid
         self._codes: dict[ResourceType, int] = {}
         self._current = self._read_current(keys)
         self._alive = alive_among(connection, needs)
