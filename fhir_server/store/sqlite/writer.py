@@ -52,7 +52,7 @@ _BROKEN = (apsw.Error, OSError)
 MOST_UNINDEXED = 128
 """So many new resources wait for their index rows, some 30 ms of work."""
 
-INDEX_AFTER_S = 0.002
+INDEX_AFTER_S = 0.02
 """So long nothing is written before index rows are filed that nobody has asked for, in seconds."""
 
 ROOM_BYTES = 256 * 1024 * 1024
@@ -272,14 +272,15 @@ class Writer:
 
     def _refuse_waiting(self) -> None:
         while (request := self._queue.get()) is not None:
-            request.done.set_exception(StoreUnavailable.of("store.closed"))
+            if request.done.set_running_or_notify_cancel():
+                request.done.set_exception(StoreUnavailable.of("store.closed"))
 
 
 def _begin(views: Sequence[View]) -> None:
     for view in views:
         try:
             view.begin()
-        except apsw.Error as error:
+        except (apsw.Error, StoreUnavailable) as error:
             view.done.set_exception(_refusal(error))
         else:
             view.done.set_result(None)
