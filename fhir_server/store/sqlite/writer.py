@@ -99,7 +99,6 @@ class Writer:
     def __init__(self, connection: apsw.Connection, lock: WriteLock, log: WriteAheadLog, habits: Habits) -> None:
         """Starts the thread."""
         self._connection = connection
-        self._synchronous = connection.pragma("synchronous")
         self._habits = habits
         self._unindexed = 1  # perhaps: whoever wrote last may have been stopped
         self._words_due = habits.idle_s < inf
@@ -256,11 +255,12 @@ class Writer:
     @contextmanager
     def _without_fsync(self) -> Iterator[None]:
         """Lets transactions be as durable as the next commit; they stay in order, https://www.sqlite.org/pragma.html#pragma_synchronous."""
-        self._connection.pragma("synchronous", min(self._synchronous, _NORMAL))
+        durable = self._connection.pragma("synchronous")
+        self._connection.pragma("synchronous", min(durable, _NORMAL))
         try:
             yield
         finally:
-            self._connection.pragma("synchronous", self._synchronous)
+            self._connection.pragma("synchronous", durable)
 
     def _refuse(self, units: Sequence[Unit], error: Exception) -> None:
         # One unit's value or size may be the reason: alone, the others get their own answer.
