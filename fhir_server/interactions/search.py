@@ -1,6 +1,6 @@
 """search: `GET [type]?...` and `POST [type]/_search`, https://hl7.org/fhir/R4/http.html#search."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -19,7 +19,7 @@ from fhir_server.interactions.search_moment import AsOf
 from fhir_server.interactions.search_result import Paging, Place, Result, Strand, find_page, sized
 from fhir_server.interactions.subset import Subset, shown, subset_of
 from fhir_server.search.cursor import PageToken
-from fhir_server.search.query import Query, RangeTest, SortBy, UpdatedTest
+from fhir_server.search.query import Query, RangeOp, RangeTest, SortBy, UpdatedTest
 from fhir_server.store.contract import Snapshot, StoredVersion
 
 FORM = "application/x-www-form-urlencoded"
@@ -94,20 +94,39 @@ async def _strands(snapshot: Snapshot, asked: Asked, queries: Sequence[Query], p
 def queries_of(parts: Parts, asked: Asked) -> list[Query]:
     """Returns the queries as they are run."""
     is_sorted = asked.inside is not None or any(name == "_sort" for name, _ in asked.used)
-    return [_by_sort_date(parts, _counting(parts, asked, query), is_sorted=is_sorted) for query in asked.queries]
+    queries = (_by_sort_date(parts, _counting(parts, asked, q), is_sorted=is_sorted) for q in asked.queries)
+    return [_from_end_of_dates(parts, query) for query in queries]
 
 
 def _by_sort_date(parts: Parts, query: Query, *, is_sorted: bool) -> Query:
     """Returns the query in the order that keys are filed in, which R4 leaves to the server where no `_sort` is given.
 
-    The sort date of a type without one is the last update. With a range of dates a walk by date would begin outside of it.
+    The sort date of a type without one is the last update.
     """
     has_date = parts.support(query.type).sort_date is not None
-    others = (UpdatedTest, RangeTest) if has_date else UpdatedTest
-    if (has_date and is_sorted) or any(isinstance(clause, others) for clause in query.where):
+    if (has_date and is_sorted) or any(isinstance(clause, UpdatedTest) for clause in query.where):
         return query
     keys = (replace(k, by=SortBy.CLINICAL) if k.by is SortBy.UPDATED and not k.through else k for k in query.sort)
     return replace(query, sort=tuple(keys))
+
+
+def _from_end_of_dates(parts: Parts, query: Query) -> Query:
+    """Returns the query with what the ends of dates say about the sort date, which is the least of a resource's dates."""
+    code = parts.support(query.type).sort_date
+    tests = [c for c in query.where if isinstance(c, RangeTest) and c.param == code and c.op in _ENDS]
+    if not tests:
+        return query
+    return replace(query, latest=int(min(_ENDS[test.op](test) for test in tests)))
+
+
+_ENDS: Mapping[RangeOp, Callable[[RangeTest], float]] = {
+    RangeOp.EQ: lambda test: test.high,
+    RangeOp.LT: lambda test: test.low,
+    RangeOp.LE: lambda test: test.high,
+    RangeOp.EB: lambda test: test.low,
+    RangeOp.AP: lambda test: test.high,
+}
+"""What no date that stands in the relation to a range begins after."""
 
 
 def _counting(parts: Parts, asked: Asked, query: Query) -> Query:

@@ -237,3 +237,5 @@ class Query:
     """Matches that are counted at most; the total is one more where there are more."""
     count_briefly: bool = False
     """Counting ends after a moment, as if there were more than `count_most`, which is set then."""
+    latest: int | None = None
+    """No match has a later sort date, in microseconds, because `where` says so: a walk down the sort dates may begin here."""

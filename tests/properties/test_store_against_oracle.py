@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,10 @@ async def differences(store: Store, seed: int, cases: int) -> list[tuple[Query, 
     async with store.snapshot() as snapshot:
         for _ in range(cases):
             query = some_query(rng)
-            expected = [of.id for of in ordered(query, world[TYPE], world)]
+            matches = ordered(query, world[TYPE], world)
+            expected = [of.id for of in matches]
+            if matches and rng.random() < 0.3:
+                query = replace(query, latest=max(of.entries.sort_date for of in matches) + rng.randrange(2))
             answer = await paged(snapshot, query)
             total = (await snapshot.search(query)).total
             if (answer, total) != (expected, len(expected)):

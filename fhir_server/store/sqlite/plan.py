@@ -4,7 +4,7 @@ Few rows are found first and sorted afterwards. Where every clause has many rows
 already in the order asked for, and stops when the page is full.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 
 import apsw
@@ -56,12 +56,19 @@ def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
     keyed = next((driver for driver in candidates if driver.key is not None), None)
     dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
     if dated and len(candidates) == 1:
-        return Plan(dated, dated)
+        return Plan(_from_latest(dated, query), dated)
     best = narrowest(connection, candidates, walk=lambda: _walk(connection, query, code) if first in _WALKS else None)
     everything = _everything(query, code, best or next(iter(candidates), None))
     if best is None and first is not None and first in _WALKS:
-        return Plan(dated or _walked(query, code, first), everything)
+        return Plan(_from_latest(dated or _walked(query, code, first), query), everything)
     return Plan(everything, everything)
+
+
+def _from_latest(walk: Source, query: Query) -> Source:
+    """Returns the rows of a walk without those that are too new to match."""
+    if query.latest is None or _first(query) != SortBy.CLINICAL:
+        return walk
+    return replace(walk, where=all_of([walk.where, Sql(f"{walk.place.sd} <= ?", (query.latest,))]))
 
 
 def everything_of(connection: apsw.Connection, query: Query, code: int) -> Source:
