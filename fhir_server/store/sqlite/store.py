@@ -41,8 +41,10 @@ class SqliteStore:
         try:
             with translated():
                 snapshot = SqliteSnapshot(reader, limit_s=self._limit_s)
-            if searching and not snapshot.is_searchable:
-                await self._begin_searchable(snapshot)
+            if searching:
+                self._writer.watch()
+                if not snapshot.is_searchable:
+                    await self._begin_searchable(snapshot)
             try:
                 yield snapshot
             finally:

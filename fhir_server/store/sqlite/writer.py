@@ -14,6 +14,7 @@ from datetime import datetime
 from math import inf
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from time import monotonic
 from typing import NamedTuple, TypeAlias
 
 import apsw
@@ -51,6 +52,9 @@ _BROKEN = (apsw.Error, OSError)
 
 MOST_UNINDEXED = 128
 """So many new resources wait for their index rows, some 30 ms of work."""
+
+WATCHED_S = 0.5
+"""So long after a search index rows are filed with every commit, in seconds: whoever searches again waits for nothing."""
 
 INDEX_AFTER_S = 0.02
 """So long nothing is written before index rows are filed that nobody has asked for, in seconds."""
@@ -101,6 +105,7 @@ class Writer:
         self._connection = connection
         self._habits = habits
         self._unindexed = 1  # perhaps: whoever wrote last may have been stopped
+        self._watched_until = 0.0
         self._words_due = habits.idle_s < inf
         self._lock = lock
         self._log = log
@@ -132,6 +137,10 @@ class Writer:
         self._put(view)
         return view.done
 
+    def watch(self) -> None:
+        """Tells that somebody searches; to be called from any thread."""
+        self._watched_until = monotonic() + WATCHED_S
+
     def _put(self, request: Unit | View) -> None:
         with self._gate:
             if self._closed:
@@ -150,10 +159,12 @@ class Writer:
             while requests := self._next_requests():
                 units = [one for one in requests if isinstance(one, Unit)]
                 views = [one for one in requests if isinstance(one, View)]
+                if views:
+                    self._index(views)
                 if units:
                     self._commit(units)
-                if views or self._unindexed > self._habits.most_unindexed:
-                    self._index(views)
+                if self._unindexed > self._habits.most_unindexed:
+                    self._index([])
                 self._log.tidy()
         finally:
             self.close()
@@ -216,9 +227,10 @@ class Writer:
 
     def _commit(self, units: Sequence[Unit]) -> None:
         writes = [write for unit in units for write in unit.writes]
-        at_once = len(writes) > self._habits.most_unindexed or not self._has_room()
-        if at_once and self._unindexed:
+        is_large = len(writes) > self._habits.most_unindexed
+        if is_large and self._unindexed:
             self._index([])  # else who searches waits for all of a large transaction
+        at_once = is_large or monotonic() < self._watched_until or not self._has_room()
         try:
             outcomes = self._write(units, writes, at_once=at_once)
         except (*_BROKEN, *_UNFIT) as error:

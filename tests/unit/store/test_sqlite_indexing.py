@@ -31,6 +31,7 @@ def anyio_backend():
 async def store(tmp_path, monkeypatch):
     """A store that files nothing on its own: only who searches, or too many waiting, makes it."""
     monkeypatch.setattr(writer, "INDEX_AFTER_S", PATIENCE_S)
+    monkeypatch.setattr(writer, "WATCHED_S", 0)
     opened = open_store(str(tmp_path / "store.db"), durable=False)
     yield opened
     await opened.close()
@@ -131,6 +132,18 @@ async def test_a_large_commit_is_indexed_with_itself_and_what_waits_before_it(st
     await store.commit([put(key(f"r{n}"), red()) for n in range(writer.MOST_UNINDEXED + 1)], NOW)
     assert rows_of(tmp_path) == [writer.MOST_UNINDEXED + 2] * 4
     assert await is_searchable(store)
+
+
+async def test_while_somebody_searches_nothing_waits(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "WATCHED_S", PATIENCE_S)
+    await store.commit([put(key("a"), red())], NOW)
+    assert await found(store, RED) == ["a"]
+    await store.commit([put(key("b"), red())], NOW)
+    assert rows_of(tmp_path) == [2, 2, 2, 2]
+    monkeypatch.setattr(writer, "WATCHED_S", 0)
+    assert await found(store, RED) == ["a", "b"]
+    await store.commit([put(key("c"), red())], NOW)
+    assert rows_of(tmp_path) == [2, 2, 2, 3]
 
 
 async def test_where_the_disk_has_little_room_searching_needs_none(store, tmp_path, monkeypatch):
