@@ -94,7 +94,7 @@ class SqliteStore:
             StoreUnavailable: the store cannot write now (disk full, closed); nothing was changed.
             ValueError: two writes name one key, or `now` has no offset.
         """
-        return await asyncio.wrap_future(self._writer.submit(writes, now))
+        return await self._writer.submit(writes, now)
 
     async def close(self) -> None:
         """Finishes pending commits and releases everything. Closing twice is allowed."""

@@ -6,7 +6,9 @@ them at a time, at the latest when somebody wants to search. That needs no fsync
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from asyncio import AbstractEventLoop, get_running_loop
+from asyncio import Future as AsyncFuture
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -71,11 +73,15 @@ PAUSE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One commit: all of its writes, or none."""
+    """One commit: all of its writes, or none. `done` belongs to the event loop in which somebody waits."""
 
     writes: tuple[Write, ...]
     now: datetime
-    done: "Future[Written]" = field(default_factory=Future)
+    done: "AsyncFuture[Written]"
+
+    def is_wanted(self) -> bool:
+        """Tells whether anybody still waits."""
+        return not self.done.cancelled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,10 @@ class View:
 
     begin: Callable[[], None]
     done: "Future[None]" = field(default_factory=Future)
+
+    def is_wanted(self) -> bool:
+        """Tells whether anybody still waits, who then cannot give up any more."""
+        return self.done.set_running_or_notify_cancel()
 
 
 class Habits(NamedTuple):
@@ -115,17 +125,17 @@ class Writer:
         self.finished: Future[None] = Future()
         Thread(target=self._run, name="store-writer", daemon=True).start()
 
-    def submit(self, writes: Sequence[Write], now: datetime) -> "Future[Written]":
-        """Queues one unit; its future is done when the unit is on disk or refused.
+    def submit(self, writes: Sequence[Write], now: datetime) -> "AsyncFuture[Written]":
+        """Queues one unit; its future, one of the running event loop, is done when the unit is on disk or refused.
 
         Raises:
             StoreUnavailable: the writer is closed.
             ValueError: two writes name one key, or `now` has no offset.
         """
         _check(writes, now)
-        unit = Unit(tuple(writes), now)
-        self._put(unit)
-        return unit.done
+        done: AsyncFuture[Written] = get_running_loop().create_future()
+        self._put(Unit(tuple(writes), now, done))
+        return done
 
     def view(self, begin: Callable[[], None]) -> "Future[None]":
         """Queues a view; its future is done when `begin` was called or the index could not be completed.
@@ -185,7 +195,7 @@ class Writer:
             if request is None:
                 self._queue.put(None)
                 break
-            if request.done.set_running_or_notify_cancel():
+            if request.is_wanted():
                 requests.append(request)
                 writes += len(request.writes) if isinstance(request, Unit) else 0
         return requests
@@ -214,7 +224,8 @@ class Writer:
                 _begin(views)
         except (*_BROKEN, *_UNFIT) as error:
             for view in views:
-                view.done.set_exception(_refusal(error))
+                if not view.done.done():
+                    view.done.set_exception(_refusal(error))
         self._unindexed = 0  # after a failure: until the next commit, or somebody's wish to search
 
     def _file_words(self) -> bool:
@@ -236,8 +247,7 @@ class Writer:
         except (*_BROKEN, *_UNFIT) as error:
             self._refuse(units, error)
         else:
-            for unit, outcome in zip(units, outcomes, strict=True):
-                _settle(unit, outcome)
+            _settle(zip(units, outcomes, strict=True))
         self._words_due = self._habits.idle_s < inf
 
     def _has_room(self) -> bool:
@@ -280,12 +290,15 @@ class Writer:
             for unit in units:
                 self._commit([unit])
         else:
-            units[0].done.set_exception(_refusal(error))
+            _settle([(units[0], _refusal(error))])
 
     def _refuse_waiting(self) -> None:
+        closed = StoreUnavailable.of("store.closed")
         while (request := self._queue.get()) is not None:
-            if request.done.set_running_or_notify_cancel():
-                request.done.set_exception(StoreUnavailable.of("store.closed"))
+            if isinstance(request, Unit):
+                _settle([(request, closed)])
+            elif request.is_wanted():
+                request.done.set_exception(closed)
 
 
 def _begin(views: Sequence[View]) -> None:
@@ -321,8 +334,21 @@ def _outcome(ledger: Ledger, unit: Unit) -> Outcome:
         return refused
 
 
-def _settle(unit: Unit, outcome: Outcome) -> None:
-    if isinstance(outcome, tuple):
-        unit.done.set_result(outcome)
-    else:
-        unit.done.set_exception(outcome)
+def _settle(settled: Iterable[tuple[Unit, Outcome | Exception]]) -> None:
+    """Tells everybody what became of their units, each event loop once: every call from a thread wakes it up."""
+    waiting: dict[AbstractEventLoop, list[tuple[AsyncFuture[Written], Outcome | Exception]]] = {}
+    for unit, outcome in settled:
+        waiting.setdefault(unit.done.get_loop(), []).append((unit.done, outcome))
+    for loop, some in waiting.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits in it
+            loop.call_soon_threadsafe(_tell, some)
+
+
+def _tell(settled: Sequence[tuple["AsyncFuture[Written]", Outcome | Exception]]) -> None:
+    for done, outcome in settled:
+        if done.cancelled():
+            continue
+        if isinstance(outcome, tuple):
+            done.set_result(outcome)
+        else:
+            done.set_exception(outcome)
