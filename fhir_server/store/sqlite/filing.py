@@ -68,7 +68,7 @@ def file_new(connection: apsw.Connection, since: int) -> None:
         ranges += _ranges(rid, code, entries)
         texts += _texts(rid, code, entries)
     for table, rows in (_TOK, keys), (_RNG, ranges), (_TXT, texts):
-        _write(connection, f"{_INSERT} {table} VALUES", sorted(rows), then="")
+        _write(connection, f"{_ADD} {table} VALUES", sorted(rows), then="")
 
 
 def file_anew(connection: apsw.Connection, changes: Sequence[Change]) -> None:
@@ -83,13 +83,16 @@ def file_anew(connection: apsw.Connection, changes: Sequence[Change]) -> None:
 _INSERT = "INSERT OR ROLLBACK INTO"
 """What is refused ends the transaction, so no statement has to keep a copy of the pages that it changes."""
 
+_ADD = "INSERT OR IGNORE INTO"
+"""Rows that are whole keys: what is there already is the same, filed by a program of before that still runs."""
+
 _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
 
 _NUL = "\\u0000"
 """In the JSON of keys: SQLite's JSON functions take this character for the end of a text."""
 
 _COPY_KEYS = (
-    f"{_INSERT} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
+    f"{_ADD} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
     f" WHERE rid > ? AND instr(keys, '{_NUL}') = 0 AND NOT (instr(key.value, '{LABEL}=')"
     f" AND substr(key.value, 1, instr(key.value, '=')) LIKE '%{LABEL}=') ORDER BY 1, 2, 3 DESC, 4"
 )

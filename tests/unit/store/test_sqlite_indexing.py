@@ -178,6 +178,15 @@ async def test_a_killed_writer_leaves_nothing_unindexed(store, tmp_path):
     await again.close()
 
 
+async def test_what_a_program_of_before_has_filed_at_once_is_filed_once(store, tmp_path):
+    await store.commit([put(key("a"), red())], NOW)
+    assert await found(store, RED) == ["a"]
+    store._writer._connection.execute("UPDATE meta SET value = 0 WHERE name = 'indexed'")
+    await store.commit([put(key("b"), red())], NOW)
+    assert [await found(store, test) for test in (RED, HIGH, NAMED)] == [["a", "b"]] * 3
+    assert rows_of(tmp_path) == [2, 2, 2, 2]
+
+
 async def test_what_another_process_has_not_indexed_is_found(store, tmp_path):
     other = open_store(str(tmp_path / "store.db"), durable=False)
     await store.commit([put(key("a"), red())], NOW)
