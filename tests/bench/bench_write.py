@@ -1,7 +1,7 @@
 """Question: how many resources a second are validated, indexed and safely stored, alone and together?
 
 Bar: 500 creates a second, and 2,000 resources a second in transactions of 100, each acknowledged after its bytes are on
-the disk, nothing switched off. `python tests/bench/bench_write.py [folder]`
+the disk, nothing switched off, and found by a search before the clock stops. `python tests/bench/bench_write.py [folder]`
 
 Clients are one process; the server is another. Every round does the same amount of each, so that a slow moment of the
 machine meets them all.
@@ -21,12 +21,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROUNDS = 7
-CREATES = 400
-TRANSACTIONS = 8
+ROUNDS = 5
+CREATES = 1000
+TRANSACTIONS = 12
 ENTRIES = 100
 CLIENTS = (1, 8, 32)
 TICKS = os.sysconf("SC_CLK_TCK")
+OFTEN_S, NEVER_S = 0.02, 3600.0
+PAUSE_S = 0.6
+"""Before each measurement: for half a second after a search commits file their index rows at once, which is measured apart."""
+
 LOINC = "http://loinc.org"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 
@@ -143,10 +147,23 @@ def wait_for(port: int) -> None:
 Measured = tuple[float, float, float]
 
 
-def measured(port: int, pid: int, requests: list[bytes], clients: int, *, of: int = 1) -> Measured:
+async def send_and_search(port: int, requests: list[bytes], clients: int, *, every_s: float) -> list[float]:
+    """Sends them all, with a search every so often, and one at the end, which is answered when everything is indexed."""
+    search = b"GET /fhir/Patient?identifier=none HTTP/1.1\r\nHost: x\r\n\r\n"
+    sent = asyncio.ensure_future(send_all(port, requests, clients))
+    while not sent.done():
+        await asyncio.wait([sent], timeout=every_s)
+        await send_all(port, [search], 1)
+    return await sent
+
+
+def measured(
+    port: int, pid: int, requests: list[bytes], clients: int, *, of: int = 1, every_s: float = NEVER_S
+) -> Measured:
     """Returns (resources a second, CPU microseconds a resource, median milliseconds a request)."""
+    time.sleep(PAUSE_S)
     before, start = cpu_s(pid), time.perf_counter()
-    took = asyncio.run(send_all(port, requests, clients))
+    took = asyncio.run(send_and_search(port, requests, clients, every_s=every_s))
     wall, count = time.perf_counter() - start, len(requests) * of
     return count / wall, (cpu_s(pid) - before) / count * 1e6, statistics.median(took)
 
@@ -163,6 +180,8 @@ def rounds(port: int, pid: int) -> dict[str, list[Measured]]:
         for clients in CLIENTS:
             figures = measured(port, pid, creates(), clients)
             found.setdefault(f"create, {clients} clients", []).append(figures)
+        figures = measured(port, pid, creates(), 8, every_s=OFTEN_S)
+        found.setdefault("create, 8 clients, among searches", []).append(figures)
         for clients in (1, 4):
             figures = measured(port, pid, transactions(), clients, of=ENTRIES)
             found.setdefault(f"transactions of {ENTRIES}, {clients} clients", []).append(figures)
@@ -179,7 +198,7 @@ def main(folder: str) -> None:
     for name, figures in rounds(port, server.pid).items():
         rates, cpu, took = (sorted(column) for column in zip(*figures, strict=True))
         middle = len(rates) // 2
-        print(f"{name:32} {rates[middle]:8,.0f}/s ({rates[-1]:,.0f}) {cpu[middle]:8,.0f} us CPU {took[middle]:8.1f} ms")
+        print(f"{name:34} {rates[middle]:8,.0f}/s ({rates[-1]:,.0f}) {cpu[middle]:8,.0f} us CPU {took[middle]:8.1f} ms")
     server.terminate()
 
 
