@@ -50,6 +50,7 @@ QUERIES = {
 }
 
 
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("what", BODIES)
 def test_a_hostile_body_is_refused_in_under_a_second(server, what):
     body, status = BODIES[what]
@@ -60,6 +61,7 @@ def test_a_hostile_body_is_refused_in_under_a_second(server, what):
     assert server.get("metadata").status_code == 200
 
 
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("query", QUERIES, ids=lambda q: q[:24])
 def test_a_hostile_query_is_answered_in_under_a_second(server, query):
     server.get("Patient")

@@ -23,6 +23,7 @@ COSTLY = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("text", COSTLY)
 def test_a_budget_ends_what_would_take_long(text):
     started = process_time()
