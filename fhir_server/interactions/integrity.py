@@ -13,7 +13,7 @@ from fhir_server.errors import Conflict, Issue, ResourceInvalid, issue
 from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.references import ParsedReference, ReferenceKind, parse_reference
 from fhir_server.fhir.shapes import JsonObject, ResourceId, ResourceType
-from fhir_server.interactions.bundle_references import is_conditional, references_in, texts_in_json
+from fhir_server.interactions.bundle_references import is_conditional, references_in, texts_in, texts_in_json
 from fhir_server.interactions.context import Parts
 from fhir_server.search.aliases import find_alias
 from fhir_server.search.offered import references
@@ -31,16 +31,17 @@ FREE = frozenset({"AuditEvent", "Bundle"})
 """They may name what is not here: what a stored Bundle refers to is looked for inside it first."""
 
 
-def needs_of(parts: Parts, resource: JsonObject, texts: frozenset[str], base: str) -> frozenset[Key]:
+def needs_of(parts: Parts, resource: JsonObject, base: str, *, texts: frozenset[str] | None = None) -> frozenset[Key]:
     """Returns the resources that must be there for this one to be stored; none where integrity is not asked for.
 
-    `texts` are those of all its references.
+    `texts` are those of all its references, where they are known already.
 
     Raises:
         ResourceInvalid: a reference is conditional still, which only a transaction resolves.
     """
     if not parts.policy.referential_integrity or resource["resourceType"] in FREE:
         return frozenset()
+    texts = texts_in(resource) if texts is None else texts
     if any(is_conditional(text, base) for text in texts):
         pairs = references_in(resource, resource["resourceType"])
         raise ResourceInvalid(

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from fhir_server.fhir.shapes import JsonObject
-from fhir_server.interactions.bundle_references import texts_in
 from fhir_server.interactions.context import Parts
 from fhir_server.interactions.integrity import needs_of
 from fhir_server.interactions.messages import FhirRequest, FhirResponse
@@ -20,7 +19,7 @@ def draft_of(parts: Parts, request: FhirRequest, key: Key, *, resource: JsonObje
         ResourceInvalid: it breaks R4 or its profile.
     """
     issues = tuple(findings_of(parts, resource))
-    needs = needs_of(parts, resource, texts_in(resource), request.base)
+    needs = needs_of(parts, resource, request.base)
     return Draft(key, resource, method, expected_of(request), None, needs, request.base, issues)
 
 

@@ -133,7 +133,7 @@ def _draft(this: Attempt, step: Step, resource: JsonObject, named: frozenset[str
         step.entry.method,
         expected_of(step.entry.head_request(this.request)),
         step.criteria.query if step.criteria else None,
-        needs_of(this.parts, resource, named, this.request.base),
+        needs_of(this.parts, resource, this.request.base, texts=named),
         this.request.base,
         tuple(found),
     )

@@ -57,7 +57,7 @@ class Watch:
         return self.at
 
 
-def client(server, watch=None, *, limit_s=30.0):
+def client(server, watch=None, *, limit_s=2.0):
     return RemoteTerminology(f"http://127.0.0.1:{server.server_port}/fhir/", limit_s=limit_s, now=watch or Watch())
 
 
