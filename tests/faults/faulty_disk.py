@@ -1,10 +1,12 @@
 """A SQLite VFS on the platform's own that remembers what a power cut would leave, and can run out of space.
 
 https://www.sqlite.org/vfs.html. A write counts as lost until its file is synced; `-shm` files are memory, not disk.
+The power goes out for all files at one moment: a database of before a checkpoint beside a log of after it never was.
 """
 
 import random
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import apsw
@@ -22,39 +24,45 @@ class Disk(apsw.VFS):
         self.refuses: type[apsw.Error] | None = None
         self._safe: dict[str, bytearray] = {}
         self._unsafe: dict[str, list[Change]] = {}
+        self._moment = Lock()
 
     def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
-        if path not in self._safe:
-            self._safe[path] = bytearray(Path(path).read_bytes() if Path(path).exists() else b"")
-            self._unsafe[path] = []
+        with self._moment:
+            if path not in self._safe:
+                self._safe[path] = bytearray(Path(path).read_bytes() if Path(path).exists() else b"")
+                self._unsafe[path] = []
         return DiskFile(self, path, name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name
         super().xDelete(filename, syncdir)
-        self._safe.pop(filename, None)
-        self._unsafe.pop(filename, None)
+        with self._moment:
+            self._safe.pop(filename, None)
+            self._unsafe.pop(filename, None)
 
     def wrote(self, path: str, change: Change) -> None:
         """Notes a change that no sync has covered yet."""
-        self._unsafe[path].append(change)
+        with self._moment:
+            self._unsafe[path].append(change)
 
     def synced(self, path: str) -> None:
         """Makes everything that was written to the file safe."""
-        changes, self._unsafe[path] = self._unsafe[path], []
-        for change in changes:
-            _apply(self._safe[path], change)
+        with self._moment:
+            changes, self._unsafe[path] = self._unsafe[path], []
+            for change in changes:
+                _apply(self._safe[path], change)
 
     def cut_power(self, folder: Path, *, luck: float, seed: int) -> None:
         """Writes into `folder` what is left of each file; an unsafe write survives with probability `luck`."""
         rng = random.Random(seed)
         folder.mkdir()
-        for path, safe in list(self._safe.items()):
-            left = bytearray(safe)
-            for change in list(self._unsafe[path]):
-                if rng.random() < luck:
-                    _apply(left, change)
-            (folder / Path(path).name).write_bytes(left)
+        with self._moment:
+            for path, safe in self._safe.items():
+                left = bytearray(safe)
+                for change in self._unsafe[path]:
+                    if rng.random() < luck:
+                        _apply(left, change)
+                (folder / Path(path).name).write_bytes(left)
 
 
 class DiskFile(apsw.VFSFile):
