@@ -101,8 +101,30 @@ def rewrite_links(resource: JsonObject, links: Mapping[str, str], model: TypeMod
 
     See https://hl7.org/fhir/R4/http.html#trules.
     """
-    rewritten: JsonObject = _Rewriter(links, model).of_object(resource, str(resource.get("resourceType", "")))
-    return rewritten
+    of = {key: value for key, value in resource.items() if _may_hold(value, links)}
+    if not of:
+        return resource
+    rewritten = _Rewriter(links, model).of_object(of, str(resource.get("resourceType", "")))
+    return resource if rewritten is of else resource | rewritten
+
+
+def _may_hold(value: Any, links: Mapping[str, str]) -> bool:
+    """Tells whether a text of this JSON value may be a link or hold some, whatever its type: nearly all do not."""
+    kind = type(value)
+    if kind is str:
+        return value in links or "#" in value or "<" in value
+    if kind is dict:
+        value = value.values()
+    elif kind is not list:
+        return False
+    for child in value:
+        kind = type(child)
+        if kind is str:
+            if child in links or "#" in child or "<" in child:
+                return True
+        elif (kind is dict or kind is list) and _may_hold(child, links):
+            return True
+    return False
 
 
 def replace_references(value: Any, replace: Callable[[str], dict[str, str]]) -> Any:

@@ -66,8 +66,14 @@ def relative_resource_of(request: FhirRequest, type_: str) -> JsonObject:
         FhirError: as `resource_of`.
     """
     resource = resource_of(request, type_)
-    is_own = type_ != "Bundle" and f"{request.base}/".encode() in request.body
+    is_own = type_ != "Bundle" and may_name_base(request)
     return made_relative(resource, request.base) if is_own else resource
+
+
+def may_name_base(request: FhirRequest) -> bool:
+    """Tells whether this server's own base URL may stand in the body; some clients escape slashes."""
+    body = request.body
+    return f"{request.base}/".encode() in body or b"\\/" in body or b"\\u002" in body
 
 
 def made_relative(value: Any, base: str) -> Any:

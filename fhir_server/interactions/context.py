@@ -95,6 +95,8 @@ class Parts:
     policy: WritePolicy = field(default_factory=WritePolicy)
     turn: anyio.Lock = field(default_factory=anyio.Lock)
     """Writes that lost a race are repeated one at a time, or most of fifty at once would lose again and again."""
+    line: anyio.Lock = field(default_factory=anyio.Lock)
+    """Transactions are planned one after another: in turns all would be ready at once, and the store idle until then."""
 
     @property
     def definitions(self) -> Definitions:

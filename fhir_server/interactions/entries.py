@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
-from typing import TypeGuard
+from functools import lru_cache
+from typing import TypeAlias, TypeGuard
 from urllib.parse import parse_qsl, unquote
 
 from fhir_server.errors import BadStructure, BadValue, Issue, ResourceInvalid, TooCostly, issue
@@ -50,7 +51,7 @@ class Entry:
         return head._replace(headers={**head.headers, "content-type": media}, body=body) if media else head
 
     def head_request(self, outer: FhirRequest) -> FhirRequest:
-        """Returns the same without its body."""
+        """Returns the same without its body; of conditions, it has those of the entry alone."""
         kept = {k: v for k, v in outer.headers.items() if k in ("accept-language", "prefer")}
         return FhirRequest(self.method, self.path, self.query, kept | self.headers, base=outer.base)
 
@@ -99,6 +100,8 @@ def _unknown_elements(parts: Parts, bundle: JsonObject, entries: list[JsonObject
 
 def _unknown_in(parts: Parts, value: JsonObject, type_: str, where: str) -> Iterator[Issue]:
     known = parts.definitions.model.properties[type_]
+    if value.keys() <= known.keys():
+        return
     for name in value:
         if name.removeprefix("_") not in known and name != "resourceType":
             yield issue("validation.unknown-element", where, name=name, type=type_)
@@ -134,14 +137,29 @@ def _names_something(url: object) -> TypeGuard[str]:
     return isinstance(url, str) and url.strip(" /") != ""
 
 
-def split_url(url: str, base: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+Split: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+
+
+def split_url(url: str, base: str) -> Split:
     """Splits a relative or own absolute URL into decoded path segments and query pairs."""
+    return _split_short(url, base) if len(url) <= _SHORT else _split(url, base)
+
+
+@lru_cache(maxsize=256)
+def _split_short(url: str, base: str) -> Split:
+    return _split(url, base)
+
+
+def _split(url: str, base: str) -> Split:
     local = url.removeprefix(base).lstrip("/")
     path, _, query = local.partition("?")
     segments = tuple(unquote(s) for s in path.split("/") if s)
     pairs = parse_qsl(query, keep_blank_values=True)
     return segments, tuple(pair for pair in pairs if pair[0] not in FORMATTING)
 
+
+_SHORT = 100
+"""Characters of a URL up to which it is remembered how it is split: most entries of a Bundle name the same few types."""
 
 _CONDITIONS = {
     "ifMatch": "if-match",
@@ -153,7 +171,9 @@ _CONDITIONS = {
 
 
 def _headers_of(request: JsonObject) -> dict[str, str]:
-    headers = {header: request[key] for key, header in _CONDITIONS.items() if isinstance(request.get(key), str)}
+    headers = {
+        header: request[key] for key, header in _CONDITIONS.items() if key in request and isinstance(request[key], str)
+    }
     since = _instant(headers.pop("if-modified-since", None))
     return headers if since is None else headers | {"if-modified-since": format_datetime(since)}
 
@@ -169,8 +189,8 @@ def _instant(text: object) -> datetime | None:
 
 def _condition_issues(request: JsonObject, where: str) -> Iterator[Issue]:
     """Yields conditions that cannot be read: what would be lost is told."""
-    for key in _CONDITIONS:
-        value = request.get(key, "")
+    for key in [key for key in _CONDITIONS if key in request]:
+        value = request[key]
         if not isinstance(value, str) or (key == "ifModifiedSince" and value and _instant(value) is None):
             expected = "an instant such as 2026-01-31T08:00:00+08:00" if key == "ifModifiedSince" else "a string"
             yield issue("bundle.condition-invalid", f"{where}.{key}", name=key, found=value, expected=expected)

@@ -42,7 +42,7 @@ def needs_of(parts: Parts, resource: JsonObject, base: str, *, texts: frozenset[
     if not parts.policy.referential_integrity or resource["resourceType"] in FREE:
         return frozenset()
     texts = texts_in(resource) if texts is None else texts
-    if any(is_conditional(text, base) for text in texts):
+    if any("?" in text and is_conditional(text, base) for text in texts):
         pairs = references_in(resource, resource["resourceType"])
         raise ResourceInvalid(
             *[issue("rest.reference-conditional", p, reference=t) for p, t in pairs if is_conditional(t, base)]

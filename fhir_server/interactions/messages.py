@@ -5,6 +5,7 @@ Both are made for every request; named tuples cost a third of what frozen datacl
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ def version_of_etag(text: str) -> str:
     return text.strip().removeprefix("W/").strip('"')
 
 
+@lru_cache(maxsize=64)
 def stamp(instant: datetime) -> str:
     """Returns a UTC instant as FHIR text, to the millisecond: `2026-03-01T08:00:00.000Z`."""
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -43,6 +43,9 @@ from fhir_server.interactions.write_plan import (
 from fhir_server.interactions.written import written
 from fhir_server.store.contract import Key, Snapshot, StoredVersion, Write
 
+MOST_IN_LINE = 512
+"""Transactions with more entries wait for nobody, nor do small ones: a small one must not wait for a large one."""
+
 _CODES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -62,13 +65,16 @@ async def transaction(parts: Parts, request: FhirRequest, bundle: JsonObject) ->
     async def attempt(snapshot: Snapshot, now: datetime) -> Plan[dict[int, BundleEntry]]:
         steps = await steps_of(parts, snapshot, writing, request.base)
         current = {v.key: v for v in await snapshot.read_many([key for step in steps for key in step.keys])}
-        this = Attempt(parts, request, snapshot, current)
+        this = Attempt(parts, request, snapshot, current, now)
         drafts = await drafts_of(this, steps)
         await _check_reads(this, reading, steps)
-        return await _planned(this, steps, drafts, now)
+        return await _planned(this, steps, drafts)
 
     searching = any(e.query or "if-none-exist" in e.headers for e in writing)
-    answers = await repeat_on_lost_race(parts, request.base, attempt, searching=searching) if writing else {}
+    in_line = not reading and BREATH < len(writing) <= MOST_IN_LINE
+    answers = (
+        await repeat_on_lost_race(parts, request.base, attempt, searching=searching, in_line=in_line) if writing else {}
+    )
     for entry in reading:
         answers[entry.index] = await _answer_read(parts, request, entry, is_checked=bool(writing))
     return FhirResponse(200, bundle_bytes("transaction-response", [answers[e.index] for e in entries]))
@@ -139,9 +145,7 @@ async def _check_reads(this: Attempt, reading: Sequence[Entry], steps: Sequence[
                     raise
 
 
-async def _planned(
-    this: Attempt, steps: Sequence[Step], drafts: Mapping[int, Draft], now: datetime
-) -> Plan[dict[int, BundleEntry]]:
+async def _planned(this: Attempt, steps: Sequence[Step], drafts: Mapping[int, Draft]) -> Plan[dict[int, BundleEntry]]:
     """Plans to commit every write at once and to answer each step."""
     writes: list[Write] = []
     unchanged: dict[Key, StoredVersion] = {}
@@ -149,7 +153,7 @@ async def _planned(
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
         if step.writes:
-            planned = await _writes(this, step, drafts.get(step.entry.index), now)
+            planned = await _writes(this, step, drafts.get(step.entry.index))
             unchanged |= {one.stored.key: one.stored for one in planned if isinstance(one, Unchanged)}
             writes += [one for one in planned if not isinstance(one, Unchanged)]
     places = {key: _place(step) for step in steps for key in step.keys}
@@ -166,12 +170,12 @@ def _place(step: Step) -> str:
     return step.entry.where if step.entry.method == "DELETE" else f"{step.entry.where}.resource"
 
 
-async def _writes(this: Attempt, step: Step, draft: Draft | None, now: datetime) -> list[Write | Unchanged]:
+async def _writes(this: Attempt, step: Step, draft: Draft | None) -> list[Write | Unchanged]:
     with told_at(step.entry.where):
         if draft is not None:
-            if step.entry.method == "PUT":
+            if step.entry.headers and step.entry.method == "PUT":
                 check_if_none_match(step.entry.head_request(this.request), this.current.get(step.key))
-            return [plan_put(this.parts, draft, this.current.get(step.key), now)]
+            return [plan_put(this.parts, draft, this.current.get(step.key), this.now)]
         wanted = expected_of(step.entry.head_request(this.request))
         if step.deletes is None:
             check_expected(step.key, wanted, this.current.get(step.key))

@@ -6,13 +6,14 @@ https://hl7.org/fhir/R4/http.html#trules
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from fhir_server.errors import Issue, MultipleMatches, ResourceInvalid, has_errors, issue
+from fhir_server.errors import Issue, MultipleMatches, ResourceInvalid, issue
 from fhir_server.fhir.dates import microseconds
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.references import rewrite_links
 from fhir_server.fhir.shapes import JsonObject, ResourceType
-from fhir_server.interactions.body import made_relative
+from fhir_server.interactions.body import made_relative, may_name_base
 from fhir_server.interactions.bundle_references import (
     base_of,
     is_conditional,
@@ -27,7 +28,7 @@ from fhir_server.interactions.messages import FhirRequest
 from fhir_server.interactions.patch import change_of, existing, patched
 from fhir_server.interactions.preconditions import check_expected, expected_of
 from fhir_server.interactions.transaction_steps import Step, told_at
-from fhir_server.interactions.write_plan import Draft, findings_of
+from fhir_server.interactions.write_plan import Draft, findings_of, first_body
 from fhir_server.search.match import Indexed, matches
 from fhir_server.store.contract import Key, Snapshot, StoredVersion
 
@@ -37,12 +38,13 @@ BREATH = 20
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: what it looks at, and the current versions of what will be written."""
+    """One try: what it looks at, the current versions of what will be written, and the instant of the write."""
 
     parts: Parts
     request: FhirRequest
     snapshot: Snapshot
     current: Mapping[Key, StoredVersion]
+    now: datetime
 
 
 async def drafts_of(this: Attempt, steps: Sequence[Step]) -> dict[int, Draft]:
@@ -54,23 +56,20 @@ async def drafts_of(this: Attempt, steps: Sequence[Step]) -> dict[int, Draft]:
     """
     storing = [step for step in steps if step.writes and step.entry.method != "DELETE"]
     resources = _linked_resources(this, storing, steps)
-    texts = {index: texts_in(resource) for index, resource in resources.items()}
-    found = await _conditional_targets(this, storing, resources, texts)
-    has_own = f"{this.request.base}/".encode() in this.request.body
+    found = await _conditional_targets(this, storing, resources) if _may_hold_criteria(this.request.body) else {}
+    has_own = may_name_base(this.request)
     issues: list[Issue] = []
     drafts: dict[int, Draft] = {}
     for number, step in enumerate(storing):
-        index = step.entry.index
-        resource = resources[index]
+        resource = resources[step.entry.index]
         if found and not _is_apart(resource):
             resource = rewrite_links(resource, found, this.parts.definitions.model)
         if has_own and not _is_apart(resource):
             resource = made_relative(resource, this.request.base)
-        named = texts[index] if resource is resources[index] else texts_in(resource)
-        drafts[index] = _draft(this, step, resource, named, issues)
+        drafts[step.entry.index] = _draft(this, step, resource, issues)
         if number % BREATH == BREATH - 1:
             await asyncio.sleep(0)
-    if has_errors(issues):
+    if issues:
         raise ResourceInvalid(*issues)
     return drafts
 
@@ -120,42 +119,52 @@ def _patched(this: Attempt, step: Step, patch: JsonObject) -> JsonObject:
         return patched(current, change_of(this.parts, request))
 
 
-def _draft(this: Attempt, step: Step, resource: JsonObject, named: frozenset[str], issues: list[Issue]) -> Draft:
-    """Returns a step's draft, and adds what is wrong with it to the issues; `named` are the texts of all references."""
+def _draft(this: Attempt, step: Step, resource: JsonObject, wrong: list[Issue]) -> Draft:
+    """Returns a step's draft, and adds what it must not be stored with to `wrong`."""
     place = f"{step.entry.where}.resource"
+    found, is_refused = _findings(this.parts, resource, place)
+    wrong.extend(found if is_refused else ())
+    is_new = step.key not in this.current and not is_refused
+    first = first_body(resource, step.key, this.now) if is_new else None
+    named = first.references if first else texts_in(resource)
     lost = () if _is_apart(resource) else unresolved_in(resource, named, place)
-    issues.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in lost)
-    found = _findings(this.parts, resource, place)
-    issues.extend(found)
+    wrong.extend(issue("bundle.reference-unresolved", p, reference=t) for p, t in lost)
     return Draft(
         step.key,
         resource,
         step.entry.method,
-        expected_of(step.entry.head_request(this.request)),
+        expected_of(step.entry.head_request(this.request)) if step.entry.headers else None,
         step.criteria.query if step.criteria else None,
         needs_of(this.parts, resource, this.request.base, texts=named),
         this.request.base,
         tuple(found),
+        first,
     )
 
 
-def _findings(parts: Parts, resource: JsonObject, place: str) -> list[Issue]:
+def _findings(parts: Parts, resource: JsonObject, place: str) -> tuple[list[Issue], bool]:
+    """Returns what validation found, at its place in the Bundle, and whether the resource is refused for it."""
     try:
         found: Sequence[Issue] = findings_of(parts, resource)
+        is_refused = False
     except ResourceInvalid as error:
-        found = error.issues
-    return [replace(i, path=place + i.path[len(str(resource["resourceType"])) :]) for i in found]
+        found, is_refused = error.issues, True
+    return [replace(i, path=place + i.path[len(str(resource["resourceType"])) :]) for i in found], is_refused
+
+
+def _may_hold_criteria(body: bytes) -> bool:
+    """Tells whether a reference in the JSON may be conditional: whether it has a question mark, perhaps as an escape."""
+    return b"?" in body or b"\\u003" in body
 
 
 async def _conditional_targets(
-    this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject], texts: Mapping[int, frozenset[str]]
+    this: Attempt, steps: Sequence[Step], resources: Mapping[int, JsonObject]
 ) -> dict[str, str]:
     """Returns what each conditional reference becomes; what the transaction itself stores counts as stored."""
     places: dict[str, str] = {}
     for step in steps:
         resource = resources[step.entry.index]
-        named = texts[step.entry.index]
-        if _is_apart(resource) or not any(is_conditional(text, this.request.base) for text in named):
+        if _is_apart(resource) or not any(is_conditional(text, this.request.base) for text in texts_in(resource)):
             continue
         for place, text in references_in(resource, f"{step.entry.where}.resource"):
             if is_conditional(text, this.request.base):

@@ -63,12 +63,14 @@ def findings_of(parts: Parts, resource: JsonObject) -> list[Issue]:
     """Validates a resource as the `validation` setting says and returns what was found.
 
     Raises:
-        ResourceInvalid: there are errors and the setting is `enforce`.
+        ResourceInvalid: there are errors and the setting is `enforce`, or `meta` is no object: the server writes into it.
     """
-    if parts.settings.validation == "off":
+    mode = parts.settings.validation
+    has_room = isinstance(resource.get("meta") or {}, dict)
+    if mode == "off" and has_room:
         return []
     issues = parts.validator.check(resource)
-    if parts.settings.validation == "enforce" and has_errors(issues):
+    if (mode == "enforce" or not has_room) and has_errors(issues):
         raise ResourceInvalid(*issues)
     return issues
 
@@ -152,11 +154,14 @@ Attempt: TypeAlias = Callable[[Snapshot, datetime], Awaitable[Plan[T]]]
 """Plans on a snapshot, for the instant of the write."""
 
 
-async def repeat_on_lost_race(parts: Parts, base: str, attempt: Attempt[T], *, searching: bool) -> T:
+async def repeat_on_lost_race(
+    parts: Parts, base: str, attempt: Attempt[T], *, searching: bool, in_line: bool = False
+) -> T:
     """Plans on a fresh snapshot and commits; alone and again when the commit lost a race, at most `TRIES` times.
 
     The snapshot is closed before the commit: as long as one is open, the store's log cannot be begun anew. `searching`
-    tells that the attempt will search; one that does so unexpectedly is made twice.
+    tells that the attempt will search; one that does so unexpectedly is made twice. Attempts that compute long, but
+    neither search nor read, may stand `in_line`.
 
     Raises:
         Conflict: every try lost; nothing was stored.
@@ -164,8 +169,7 @@ async def repeat_on_lost_race(parts: Parts, base: str, attempt: Attempt[T], *, s
     lost: Sequence[Key] = ()
     for tried in range(TRIES):
         async with parts.turn if tried else nullcontext():
-            now = write_instant(parts)
-            plan = await _planned(parts, attempt, now, searching=searching)
+            plan, now = await _planned(parts, attempt, searching=searching, in_line=in_line)
             try:
                 return await plan.carry_out(parts, now, base)
             except (LostRace, AlreadyThere) as race:
@@ -173,9 +177,12 @@ async def repeat_on_lost_race(parts: Parts, base: str, attempt: Attempt[T], *, s
     raise Conflict.of("rest.busy", key=str(lost[0]), tries=TRIES)
 
 
-async def _planned(parts: Parts, attempt: Attempt[T], now: datetime, *, searching: bool) -> Plan[T]:
+async def _planned(parts: Parts, attempt: Attempt[T], *, searching: bool, in_line: bool) -> tuple[Plan[T], datetime]:
+    """Returns what one attempt has decided, and for which instant; who searches keeps nobody waiting."""
     try:
-        async with parts.store.snapshot(searching=searching) as snapshot:
-            return await attempt(snapshot, now)
+        async with parts.line if in_line and not searching else nullcontext():
+            now = write_instant(parts)
+            async with parts.store.snapshot(searching=searching) as snapshot:
+                return await attempt(snapshot, now), now
     except NotSearchable:
-        return await _planned(parts, attempt, now, searching=True)
+        return await _planned(parts, attempt, searching=True, in_line=False)

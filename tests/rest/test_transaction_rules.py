@@ -2,10 +2,10 @@
 
 import pytest
 
-from fhir_server.fhir.json_codec import decode
+from fhir_server.fhir.json_codec import decode, encode
 from fhir_server.interactions.policy import WritePolicy
 from support.requests import server_with
-from support.rest import ids_of, keys_of
+from support.rest import RestServer, ids_of, keys_of
 
 URN = "urn:uuid:6a1f0c52-93a4-4c0e-9d0a-1f6a6d3e000"
 
@@ -250,3 +250,59 @@ def test_a_misspelled_condition_is_told_and_nothing_is_stored(server, type_):
     assert (answer.status_code, keys_of(answer)) == (422, ["validation.unknown-element"])
     assert expressions(answer) == ["Bundle.entry[0].request"]
     assert ids_of(server.get("Patient")) == []
+
+
+REFUSED = {"resourceType": "Patient", "gender": "x"}
+
+
+def test_what_is_only_reported_is_stored_by_a_transaction_as_by_a_create():
+    reporting = RestServer(validation="report")
+    assert reporting.post(REFUSED).status_code == 201
+    answer = reporting.bundle("transaction", entry("POST", "Patient", REFUSED), Prefer="return=OperationOutcome")
+    assert [(a["status"], a["outcome"]["issue"][0]["expression"]) for a in answers(answer)] == [
+        ("201", ["Bundle.entry[0].resource.gender"])
+    ]
+    reporting.close()
+
+
+@pytest.mark.parametrize("mode", ["enforce", "report", "off"])
+def test_a_meta_that_is_no_object_is_refused_because_the_server_writes_into_it(mode):
+    running = RestServer(validation=mode)
+    wrong = {"resourceType": "Patient", "meta": ["x"]}
+    alone, among = running.post(wrong), running.bundle("transaction", entry("POST", "Patient", wrong))
+    assert [(a.status_code, expressions(a)) for a in (alone, among)] == [
+        (422, ["Patient.meta"]),
+        (422, ["Bundle.entry[0].resource.meta"]),
+    ]
+    running.close()
+
+
+@pytest.mark.parametrize("slash", ["/", "\\/", "\\u002f"])
+def test_references_to_this_server_are_stored_relative_however_a_slash_is_written(server, slash):
+    server.put(patient(id="p1"))
+    one, other = (
+        encode(body).replace(b"http://test/fhir/Patient/p1", "http://test/fhir/Patient/p1".replace("/", slash).encode())
+        for body in (
+            group("http://test/fhir/Patient/p1"),
+            {
+                "resourceType": "Bundle",
+                "type": "transaction",
+                "entry": [entry("PUT", "Group/g2", group("http://test/fhir/Patient/p1", "g2"))],
+            },
+        )
+    )
+    assert server.send("PUT", "Group/g1", one).status_code == 201
+    assert server.send("POST", "", other).status_code == 200
+    stored = [decode(server.get(f"Group/{id_}").content)["member"][0]["entity"]["reference"] for id_ in ("g1", "g2")]
+    assert stored == ["Patient/p1"] * 2
+
+
+def test_a_question_mark_that_is_written_as_an_escape_makes_a_conditional_reference(server):
+    server.put(patient(id="p1"))
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [entry("PUT", "Group/g1", group("Patient?identifier=urn:x|A1"))],
+    }
+    assert server.send("POST", "", encode(bundle).replace(b"?", b"\\u003F")).status_code == 200
+    assert decode(server.get("Group/g1").content)["member"][0]["entity"]["reference"] == "Patient/p1"

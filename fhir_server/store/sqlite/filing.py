@@ -1,14 +1,15 @@
-"""Files changes into the tables, one statement for many rows, https://www.sqlite.org/lang_insert.html.
+"""Files changes into the tables, few statements for many rows, https://www.sqlite.org/lang_insert.html.
 
-Every step of a statement gives the interpreter lock away and may wait 5 ms for it while another thread is busy: one
-statement a row was measured at a quarter of the commits per second.
+Every step of a statement gives the interpreter lock away, and gets it back when the thread that computes meanwhile must
+pause, a millisecond later: 32 rows a statement were measured at half the speed of 512.
 """
 
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
 from array import array
-from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import apsw
@@ -20,8 +21,8 @@ from fhir_server.store.sqlite.versions import microseconds
 
 Row: TypeAlias = tuple[Any, ...]
 
-ROWS_A_STATEMENT = 32
-"""Rows are written by so many; each smaller number is a statement of its own in the cache."""
+ROWS_A_STATEMENT = (512, 128, 32, 8, 4, 2, 1)
+"""Rows are written by so many; each number is a statement of its own in the cache."""
 
 _RES = "rid, t, id, v, lu, sd, c, method, deleted, body, keys, rows"
 _REPLACED = ", ".join(f"{name} = excluded.{name}" for name in _RES.split(", ")[3:])
@@ -55,16 +56,17 @@ def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None
     _write(connection, f"{_INSERT} res ({_RES}) VALUES", new, then="")
 
 
-def file_new(connection: apsw.Connection, since: int) -> None:
-    """Files the index rows of every resource in a row of `res` after `since`, from what is remembered of them there."""
+def file_new(connection: apsw.Connection, since: int, known: Iterable[Change] | None) -> None:
+    """Files the index rows of every resource in a row of `res` after `since`.
+
+    These are the `known`; if nobody knows them, what is filed of them is read from the table.
+    """
     connection.execute(_COPY_KEYS, (since,))
-    text = f"SELECT rid, t, keys, rows, sd, instr(keys, '{_NUL}') FROM res WHERE rid > ?"
     keys: list[Row] = []
     ranges: list[Row] = []
     texts: list[Row] = []
-    for rid, code, *filed, has_nul in connection.execute(text, (since,)):
-        entries = unpacked(*filed)
-        keys += _keys(rid, code, entries) if has_nul else ()
+    for rid, code, entries in _read_filed(connection, since) if known is None else map(_PLACE_AND_FILED, known):
+        keys += _keys(rid, code, entries) if _has_nul(entries) else ()
         ranges += _ranges(rid, code, entries)
         texts += _texts(rid, code, entries)
     for table, rows in (_TOK, keys), (_RNG, ranges), (_TXT, texts):
@@ -91,6 +93,8 @@ _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
 _NUL = "\\u0000"
 """In the JSON of keys: SQLite's JSON functions take this character for the end of a text."""
 
+_PLACE_AND_FILED = attrgetter("rid", "code", "filed")
+
 _COPY_KEYS = (
     f"{_ADD} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
     f" WHERE rid > ? AND instr(keys, '{_NUL}') = 0 AND NOT (instr(key.value, '{LABEL}=')"
@@ -101,6 +105,17 @@ _COPY_KEYS = (
 _TOK = "tok (t, k, sd, rid)"
 _RNG = "rng (t, p, rid, lo, hi, u)"
 _TXT = "txt (t, p, rid, n, e)"
+
+
+def _read_filed(connection: apsw.Connection, since: int) -> Iterator[tuple[int, int, IndexEntries]]:
+    text = "SELECT rid, t, keys, rows, sd FROM res WHERE rid > ?"
+    return ((rid, code, unpacked(*filed)) for rid, code, *filed in connection.execute(text, (since,)))
+
+
+def _has_nul(filed: IndexEntries) -> bool:
+    """Tells whether `_COPY_KEYS` leaves these keys out."""
+    text = "".join(filed.keys)
+    return "\0" in text or _NUL in text
 
 
 def _resource(change: Change) -> Row:
@@ -142,8 +157,10 @@ def _refile(connection: apsw.Connection, changes: Sequence[Change]) -> None:
         _write(connection, f"{_INSERT} {table} VALUES", sorted(added), then="")
 
 
-def _write(connection: apsw.Connection, start: str, rows: Iterable[Row], *, then: str) -> None:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, ROWS_A_STATEMENT)):
-        marks = "(" + ", ".join("?" * len(batch[0])) + ")"
-        connection.execute(f"{start} {', '.join([marks] * len(batch))}{then}", tuple(chain.from_iterable(batch)))
+def _write(connection: apsw.Connection, start: str, rows: Sequence[Row], *, then: str) -> None:
+    done = 0
+    for most in ROWS_A_STATEMENT:
+        while len(rows) - done >= most:
+            marks = ", ".join(["(" + ", ".join("?" * len(rows[done])) + ")"] * most)
+            connection.execute(f"{start} {marks}{then}", tuple(chain.from_iterable(rows[done : done + most])))
+            done += most

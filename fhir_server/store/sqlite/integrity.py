@@ -3,10 +3,11 @@
 https://hl7.org/fhir/R4/http.html#integrity
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import apsw
+import msgspec
 
 from fhir_server.fhir.shapes import ResourceId, ResourceType
 from fhir_server.store.contract import MOST_REFERRERS, Delete, Key, Put, Write
@@ -14,18 +15,24 @@ from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.read import find_code
 
 
-def alive_among(connection: apsw.Connection, keys: Iterable[Key]) -> set[Key]:
-    """Returns those of the resources that are there and not deleted."""
+def alive_among(connection: apsw.Connection, keys: Iterable[Key], codes: Mapping[ResourceType, int]) -> set[Key]:
+    """Returns those of the resources that are there and not deleted; `codes` are the numbers of the types that there are."""
     ids: dict[ResourceType, list[str]] = {}
     for key in keys:
         ids.setdefault(key.type, []).append(key.id)
-    return {key for type_ in ids for key in _alive_of(connection, type_, ids[type_])}
+    stored = ((type_, _alive_of(connection, codes[type_], ids[type_])) for type_ in ids if type_ in codes)
+    return {Key(type_, id_) for type_, alive in stored for id_ in alive}
 
 
-def _alive_of(connection: apsw.Connection, type_: ResourceType, ids: Sequence[str]) -> list[Key]:
-    code = find_code(connection, type_)
-    text = "SELECT id FROM res INDEXED BY res_id WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
-    return [] if code is None else [Key(type_, id_) for (id_,) in connection.execute(text, (code, texts(ids)))]
+def _alive_of(connection: apsw.Connection, code: int, ids: Sequence[str]) -> list[ResourceId]:
+    text = (
+        "SELECT json_group_array(id) FROM res INDEXED BY res_id"
+        " WHERE t = ? AND id IN (SELECT value FROM carray(?)) AND deleted = 0"
+    )
+    return _IDS.decode(connection.execute(text, (code, texts(ids))).get)
+
+
+_IDS = msgspec.json.Decoder(list[ResourceId])
 
 
 def find_referrers(connection: apsw.Connection, writes: Sequence[Write]) -> list[tuple[Key, Key]]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import apsw
+import msgspec
 
 from fhir_server.fhir.shapes import Moment, ResourceType, VersionId
 from fhir_server.search.rows import IndexEntries
@@ -29,15 +30,16 @@ from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.filed import nothing, unpacked
 from fhir_server.store.sqlite.filing import Change, file_anew, file_changes, file_new
 from fhir_server.store.sqlite.integrity import alive_among, find_referrers
-from fhir_server.store.sqlite.read import find_code
 from fhir_server.store.sqlite.search import has_match
 from fhir_server.store.sqlite.versions import microseconds
 
-_COUNTERS = (
-    "SELECT value, (SELECT value FROM meta WHERE name = 'indexed'), coalesce((SELECT max(rid) FROM res), 0)"
-    " FROM meta WHERE name = 'moment'"
+_STATE = (
+    "SELECT value, (SELECT value FROM meta WHERE name = 'indexed'), coalesce((SELECT max(rid) FROM res), 0),"
+    " (SELECT json_group_object(name, code) FROM type) FROM meta WHERE name = 'moment'"
 )
-"""The last commit, the row of `res` up to which everything is indexed, the last row."""
+"""The last commit, the row of `res` up to which everything is indexed, the last row, the numbers of resource types."""
+
+_CODES = msgspec.json.Decoder(dict[ResourceType, int])
 
 
 class Current(NamedTuple):
@@ -51,17 +53,27 @@ class Current(NamedTuple):
 class Ledger:
     """The state of one open write transaction."""
 
-    def __init__(self, connection: apsw.Connection, keys: Iterable[Key] = (), needs: Iterable[Key] = ()) -> None:
-        """Reads what stands in the tables of the resources to be written and of those that they need."""
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        keys: Iterable[Key] = (),
+        needs: Iterable[Key] = (),
+        unindexed: Iterable[Change] = (),
+    ) -> None:
+        """Reads what stands in the tables of the resources to be written and of those that they need.
+
+        `unindexed` are new resources that earlier ledgers have filed without index rows, as far as the caller knows.
+        """
         self._connection = connection
-        counters: list[tuple[Any, ...]] = connection.execute(_COUNTERS).fetchall()
-        self._moment: int = counters[0][0]
-        self._indexed_rid: int = counters[0][1]
-        self._filed_rid: int = counters[0][2]
+        state: list[tuple[Any, ...]] = connection.execute(_STATE).fetchall()
+        self._moment: int = state[0][0]
+        self._indexed_rid: int = state[0][1]
+        self._filed_rid: int = state[0][2]
         self._last_rid: int = self._filed_rid
-        self._codes: dict[ResourceType, int] = {}
+        self._codes = _CODES.decode(state[0][3])
+        self._unindexed = [change for change in unindexed if change.rid > self._indexed_rid]
         self._current = self._read_current(keys)
-        self._alive = alive_among(connection, needs)
+        self._alive = alive_among(connection, needs, self._codes)
         self._pending: dict[Key, Change] = {}
         self._refiled: dict[Key, Change] = {}
 
@@ -85,9 +97,9 @@ class Ledger:
         return tuple(self._refile(write) if isinstance(write, Refile) else self._add(write, now) for write in writes)
 
     @property
-    def unindexed(self) -> int:
-        """How many resources in the tables have no index rows yet."""
-        return self._filed_rid - self._indexed_rid
+    def unindexed(self) -> tuple[int, Sequence[Change]]:
+        """How many resources in the tables have no index rows yet, and those of them that are known."""
+        return self._filed_rid - self._indexed_rid, self._unindexed
 
     def file(self) -> None:
         """Writes all that was taken up into the tables; what is new gets its index rows by `index`."""
@@ -99,6 +111,7 @@ class Ledger:
             self._refiled = {}
         if self._pending:
             file_changes(self._connection, list(self._pending.values()))
+            self._unindexed += [change for change in self._pending.values() if change.rid > self._filed_rid]
             self._connection.execute("UPDATE meta SET value = ? WHERE name = 'moment'", (self._moment,))
             self._pending = {}
             self._filed_rid = self._last_rid
@@ -106,13 +119,14 @@ class Ledger:
     def index(self) -> None:
         """Writes all that was taken up, and the index rows of every resource that has none yet."""
         self.file()
-        if self.unindexed:
+        if self._filed_rid > self._indexed_rid:
             self._index_new()
 
     def _index_new(self) -> None:
-        file_new(self._connection, self._indexed_rid)
+        are_known = len(self._unindexed) == self._filed_rid - self._indexed_rid  # else another process has filed some
+        file_new(self._connection, self._indexed_rid, self._unindexed if are_known else None)
         self._connection.execute("UPDATE meta SET value = ? WHERE name = 'indexed'", (self._filed_rid,))
-        self._indexed_rid = self._filed_rid
+        self._indexed_rid, self._unindexed = self._filed_rid, []
 
     def _settle_before(self, writes: Sequence[Write]) -> None:
         if any(map(_looks_at_tables, writes)):
@@ -128,7 +142,7 @@ class Ledger:
             raise LostRace(write.key)
         if not isinstance(write, Put) or write.unless is None:
             return
-        code = find_code(self._connection, write.unless.type)
+        code = self._codes.get(write.unless.type)
         if code is not None and has_match(self._connection, write.unless, code):
             raise AlreadyThere(write.key)
 
@@ -180,10 +194,9 @@ class Ledger:
         return {key: current for type_ in ids for key, current in self._read_type(type_, ids[type_])}
 
     def _read_type(self, type_: ResourceType, ids: Sequence[str]) -> Iterator[tuple[Key, Current]]:
-        code = find_code(self._connection, type_)
+        code = self._codes.get(type_)
         if code is None:
             return
-        self._codes[type_] = code
         text = "SELECT id, rid, v, keys, rows, sd FROM res INDEXED BY res_id WHERE t = ? AND id IN (SELECT value FROM carray(?))"
         found: list[tuple[Any, ...]] = self._connection.execute(text, (code, texts(ids))).fetchall()
         for id_, rid, version, *filed in found:

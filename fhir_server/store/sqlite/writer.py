@@ -34,6 +34,7 @@ from fhir_server.store.contract import (
 )
 from fhir_server.store.sqlite.content import file_content
 from fhir_server.store.sqlite.failures import refusal
+from fhir_server.store.sqlite.filing import Change
 from fhir_server.store.sqlite.ledger import Ledger
 from fhir_server.store.sqlite.lock import WriteLock
 from fhir_server.store.sqlite.log import WriteAheadLog
@@ -115,6 +116,7 @@ class Writer:
         self._connection = connection
         self._habits = habits
         self._unindexed = 1  # perhaps: whoever wrote last may have been stopped
+        self._known: Sequence[Change] = ()  # those of them that this writer has written
         self._watched_until = 0.0
         self._words_due = habits.idle_s < inf
         self._lock = lock
@@ -220,7 +222,8 @@ class Writer:
         try:
             with self._lock.held(), self._without_fsync():
                 with self._begun():
-                    Ledger(self._connection).index()
+                    Ledger(self._connection, unindexed=self._known).index()
+                self._known = ()
                 _begin(views)
         except (*_BROKEN, *_UNFIT) as error:
             for view in views:
@@ -257,10 +260,10 @@ class Writer:
     def _write(self, units: Sequence[Unit], writes: Sequence[Write], *, at_once: bool) -> list[Outcome]:
         needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
         with self._lock.held(), self._begun():
-            ledger = Ledger(self._connection, {write.key for write in writes}, needs)
+            ledger = Ledger(self._connection, {write.key for write in writes}, needs, self._known)
             outcomes = [_outcome(ledger, unit) for unit in units]
             ledger.index() if at_once else ledger.file()
-        self._unindexed = ledger.unindexed
+        self._unindexed, self._known = ledger.unindexed
         return outcomes
 
     @contextmanager

@@ -81,7 +81,9 @@ def test_links_are_replaced_in_references_uris_and_narratives_and_nowhere_else()
         "extension": [{"url": "http://x.example/e", "valueUri": URN}, {"url": "e", "valueCanonical": URN}],
     }
     before = repr(resource)
-    assert rewrite_links(resource, {URN: "Patient/7"}, r4_model()) == {
+    rewritten = rewrite_links(resource, {URN: "Patient/7"}, r4_model())
+    assert list(rewritten) == list(resource)
+    assert rewritten == {
         "resourceType": "DocumentReference",
         "text": {
             "status": "generated",
