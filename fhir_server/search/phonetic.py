@@ -95,4 +95,4 @@ def _names(value: Any) -> Iterable[str]:
     parts = [value.get("family"), *(given if isinstance(given, list) else ())]
     parts = [part for part in parts if isinstance(part, str)]
     whole = "".join(parts) if has_han("".join(parts)) else " ".join(parts)
-    return dict.fromkeys(name for name in (value.get("text"), whole) if name)
+    return dict.fromkeys(name for name in (value.get("text"), whole) if isinstance(name, str) and name)

@@ -9,7 +9,6 @@ pause, a millisecond later: 32 rows a statement were measured at half the speed 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import apsw
@@ -39,6 +38,14 @@ class Change(NamedTuple):
     before: IndexEntries | None
 
 
+class Filed(NamedTuple):
+    """What is filed of a new resource: its row and type number, and its index entries."""
+
+    rid: int
+    code: int
+    entries: IndexEntries
+
+
 def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None:
     """Writes bodies, history, and what changes among the index rows; every resource is named at most once.
 
@@ -56,7 +63,7 @@ def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None
     _write(connection, f"{_INSERT} res ({_RES}) VALUES", new, then="")
 
 
-def file_new(connection: apsw.Connection, since: int, known: Iterable[Change] | None) -> None:
+def file_new(connection: apsw.Connection, since: int, known: Iterable[Filed] | None) -> None:
     """Files the index rows of every resource in a row of `res` after `since`.
 
     These are the `known`; if nobody knows them, what is filed of them is read from the table.
@@ -65,7 +72,7 @@ def file_new(connection: apsw.Connection, since: int, known: Iterable[Change] | 
     keys: list[Row] = []
     ranges: list[Row] = []
     texts: list[Row] = []
-    for rid, code, entries in _read_filed(connection, since) if known is None else map(_PLACE_AND_FILED, known):
+    for rid, code, entries in _read_filed(connection, since) if known is None else known:
         keys += _keys(rid, code, entries) if _has_nul(entries) else ()
         ranges += _ranges(rid, code, entries)
         texts += _texts(rid, code, entries)
@@ -93,8 +100,6 @@ _UPSERT = f" ON CONFLICT (rid) DO UPDATE SET {_REPLACED}"
 _NUL = "\\u0000"
 """In the JSON of keys: SQLite's JSON functions take this character for the end of a text."""
 
-_PLACE_AND_FILED = attrgetter("rid", "code", "filed")
-
 _COPY_KEYS = (
     f"{_ADD} tok (t, k, sd, rid) SELECT t, key.value, sd, rid FROM res, json_each(keys) key"
     f" WHERE rid > ? AND instr(keys, '{_NUL}') = 0 AND NOT (instr(key.value, '{LABEL}=')"
@@ -107,9 +112,9 @@ _RNG = "rng (t, p, rid, lo, hi, u)"
 _TXT = "txt (t, p, rid, n, e)"
 
 
-def _read_filed(connection: apsw.Connection, since: int) -> Iterator[tuple[int, int, IndexEntries]]:
+def _read_filed(connection: apsw.Connection, since: int) -> Iterator[Filed]:
     text = "SELECT rid, t, keys, rows, sd FROM res WHERE rid > ?"
-    return ((rid, code, unpacked(*filed)) for rid, code, *filed in connection.execute(text, (since,)))
+    return (Filed(rid, code, unpacked(*filed)) for rid, code, *filed in connection.execute(text, (since,)))
 
 
 def _has_nul(filed: IndexEntries) -> bool:

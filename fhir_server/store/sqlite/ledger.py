@@ -7,7 +7,7 @@ rows, many at a time, until somebody searches: `meta` says up to which row of `r
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import apsw
 import msgspec
@@ -28,7 +28,7 @@ from fhir_server.store.contract import (
 )
 from fhir_server.store.sqlite.clauses import texts
 from fhir_server.store.sqlite.filed import nothing, unpacked
-from fhir_server.store.sqlite.filing import Change, file_anew, file_changes, file_new
+from fhir_server.store.sqlite.filing import Change, Filed, file_anew, file_changes, file_new
 from fhir_server.store.sqlite.integrity import alive_among, find_referrers
 from fhir_server.store.sqlite.search import has_match
 from fhir_server.store.sqlite.versions import microseconds
@@ -40,6 +40,9 @@ _STATE = (
 """The last commit, the row of `res` up to which everything is indexed, the last row, the numbers of resource types."""
 
 _CODES = msgspec.json.Decoder(dict[ResourceType, int])
+
+
+Unindexed: TypeAlias = tuple[int, Sequence[Filed]]
 
 
 class Current(NamedTuple):
@@ -58,7 +61,7 @@ class Ledger:
         connection: apsw.Connection,
         keys: Iterable[Key] = (),
         needs: Iterable[Key] = (),
-        unindexed: Iterable[Change] = (),
+        unindexed: Iterable[Filed] = (),
     ) -> None:
         """Reads what stands in the tables of the resources to be written and of those that they need.
 
@@ -71,7 +74,7 @@ class Ledger:
         self._filed_rid: int = state[0][2]
         self._last_rid: int = self._filed_rid
         self._codes = _CODES.decode(state[0][3])
-        self._unindexed = [change for change in unindexed if change.rid > self._indexed_rid]
+        self._unindexed = [one for one in unindexed if one.rid > self._indexed_rid]
         self._current = self._read_current(keys)
         self._alive = alive_among(connection, needs, self._codes)
         self._pending: dict[Key, Change] = {}
@@ -97,7 +100,7 @@ class Ledger:
         return tuple(self._refile(write) if isinstance(write, Refile) else self._add(write, now) for write in writes)
 
     @property
-    def unindexed(self) -> tuple[int, Sequence[Change]]:
+    def unindexed(self) -> Unindexed:
         """How many resources in the tables have no index rows yet, and those of them that are known."""
         return self._filed_rid - self._indexed_rid, self._unindexed
 
@@ -111,7 +114,8 @@ class Ledger:
             self._refiled = {}
         if self._pending:
             file_changes(self._connection, list(self._pending.values()))
-            self._unindexed += [change for change in self._pending.values() if change.rid > self._filed_rid]
+            new = (change for change in self._pending.values() if change.rid > self._filed_rid)
+            self._unindexed += [Filed(change.rid, change.code, change.filed) for change in new]
             self._connection.execute("UPDATE meta SET value = ? WHERE name = 'moment'", (self._moment,))
             self._pending = {}
             self._filed_rid = self._last_rid

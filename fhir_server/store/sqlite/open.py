@@ -21,7 +21,7 @@ from fhir_server.store.sqlite.readers import Readers
 from fhir_server.store.sqlite.recent import Recent
 from fhir_server.store.sqlite.schema import prepare
 from fhir_server.store.sqlite.store import SqliteStore
-from fhir_server.store.sqlite.writer import IDLE_S, MOST_UNINDEXED, Habits, Writer
+from fhir_server.store.sqlite.writer import IDLE_S, MOST_DEFERRED, MOST_UNINDEXED, Habits, Writer
 
 OLDEST_LIBRARY = (3, 51, 3)
 """Earlier versions may reset a write-ahead log that is still needed, https://www.sqlite.org/releaselog/3_51_3.html."""
@@ -117,9 +117,9 @@ def _opened(setup: _Setup, limit_s: float, *, at_end: Callable[[], None]) -> Sql
         with lock.held():
             _prepare_writer(connection, setup)
         undo.pop_all()
-    habits = Habits(BULK_MOST_WRITES, 0, inf) if setup.bulk else Habits(MOST_WRITES, MOST_UNINDEXED, IDLE_S)
+    bulk, usual = Habits(BULK_MOST_WRITES, 0, 0, inf), Habits(MOST_WRITES, MOST_UNINDEXED, MOST_DEFERRED, IDLE_S)
     log = WriteAheadLog(connection, BULK_LOG_BYTES if setup.bulk else LOG_BYTES, busy_ms=BUSY_MS)
-    writer = Writer(connection, lock, log, habits)
+    writer = Writer(connection, lock, log, bulk if setup.bulk else usual)
     readers = Readers(partial(_connect_reader, setup))
     return SqliteStore(writer, readers, recent=Recent(lock.calm), limit_s=limit_s, at_end=at_end)
 

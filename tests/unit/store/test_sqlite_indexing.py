@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 
 import apsw
 import pytest
@@ -139,10 +140,25 @@ async def test_not_more_than_so_many_wait(store, tmp_path):
     assert rows_of(tmp_path)[0] == writer.MOST_UNINDEXED + 1
 
 
+async def test_fewer_of_many_bytes_wait(store, tmp_path):
+    large = replace(put(key("large"), red()), body=b" " * writer.LARGE_BYTES * writer.MOST_UNINDEXED)
+    await store.commit([put(key("a"), red())], NOW)
+    assert rows_of(tmp_path)[0] == 0
+    await store.commit([large], NOW)
+    await wait_until_searchable(store)
+    assert rows_of(tmp_path) == [2, 2, 2, 2]
+
+
+async def test_a_commit_of_many_bytes_is_indexed_with_itself(store, tmp_path):
+    large = replace(put(key("a"), red()), body=b" " * writer.LARGE_BYTES * writer.MOST_DEFERRED)
+    await store.commit([large], NOW)
+    assert rows_of(tmp_path) == [1, 1, 1, 1]
+
+
 async def test_a_large_commit_is_indexed_with_itself_and_what_waits_before_it(store, tmp_path):
     await store.commit([put(key("a"), red())], NOW)
-    await store.commit([put(key(f"r{n}"), red()) for n in range(writer.MOST_UNINDEXED + 1)], NOW)
-    assert rows_of(tmp_path) == [writer.MOST_UNINDEXED + 2] * 4
+    await store.commit([put(key(f"r{n}"), red()) for n in range(writer.MOST_DEFERRED + 1)], NOW)
+    assert rows_of(tmp_path) == [writer.MOST_DEFERRED + 2] * 4
     assert await is_searchable(store)
 
 
