@@ -54,7 +54,7 @@ _BROKEN = (apsw.Error, OSError)
 
 
 MOST_UNINDEXED = 512
-"""So many new resources wait for their index rows, some 60 ms of work; four times fewer write a third more pages."""
+"""So many new resources wait for their index rows, some 60 ms of work; 128 at a time would write four times as many pages."""
 
 LARGE_BYTES = 16 * 1024
 """A resource of so many bytes counts as two, of twice as many as three: what waits is kept in memory."""
