@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html#prefix
 
 import pytest
 
+from fhir_server.fhir.json_codec import decode
 from fhir_server.store.sqlite import drivers
 from support.rest import ids_of
 
@@ -37,13 +38,34 @@ def filled(lenient_server, monkeypatch):
     return lenient_server
 
 
-@pytest.mark.parametrize("others", ["", "&code=8480-6", "&date=le2024-06", "&date=ge2023-12&status=final"])
+@pytest.mark.parametrize(
+    "others", ["", "&code=http://loinc.org|8480-6", "&date=le2024-06", "&date=ge2023-12&status=final"]
+)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_the_order_never_decides_what_is_found(filled, prefix, others):
     orders = ("", "&_sort=-date", "&_sort=date", "&_sort=_id")
     for value in VALUES:
         ways = [ids_of(filled.get(f"Observation?date={prefix}{value}{others}{order}&_count=50")) for order in orders]
         assert [sorted(way) for way in ways[:-1]] == [ways[-1]] * 3, value
+
+
+@pytest.mark.parametrize("others", ["&code=http://loinc.org|8480-6", "&date=ge2023-12&code=8480-6", ""])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_is_too_new_is_not_counted_and_all_else_is(filled, prefix, others):
+    for value in VALUES:
+        search = f"Observation?date={prefix}{value}{others}&_total=accurate"
+        found = ids_of(filled.get(f"{search}&_sort=_id&_count=50"))
+        assert decode(filled.get(f"{search}&_count=0").content)["total"] == len(found), value
+        assert decode(filled.get(f"{search}&_count=1").content)["total"] == len(found), value
+
+
+def test_what_is_too_new_is_passed_over_by_counting_too(filled):
+    steps = decode(filled.get("Observation/$explain?code=http://loinc.org|8480-6&date=lt2024&_count=0").content)[
+        "parameter"
+    ]
+    counts = [part["valueString"] for step in steps for part in step.get("part", ()) if part["name"] == "statement"]
+    assert "sd <= ?" in counts[-1]
+    assert counts[-1].startswith("SELECT count(*)")
 
 
 def test_what_begins_on_the_very_end_of_a_date_is_found(filled):

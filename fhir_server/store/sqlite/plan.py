@@ -18,6 +18,9 @@ from fhir_server.store.sqlite.sizes import MOST_ROWS, rows_of
 _WALKS = {SortBy.ID: "res_id", SortBy.UPDATED: "res_updated", SortBy.CLINICAL: "res_clinical"}
 """The index that has a type's resources in the order of a sort key."""
 
+_WALKED = "res r INDEXED BY"
+_BY_DATE = f"{_WALKED} {_WALKS[SortBy.CLINICAL]}"
+
 KEYED = "tok d CROSS JOIN res r ON r.rid = d.rid"
 """The rows that have one key, newest sort date first."""
 
@@ -56,19 +59,19 @@ def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
     keyed = next((driver for driver in candidates if driver.key is not None), None)
     dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
     if dated and len(candidates) == 1:
-        return Plan(_from_latest(dated, query), dated)
+        return Plan(_from_latest(dated, query), _from_latest(dated, query))
     best = narrowest(connection, candidates, walk=lambda: _walk(connection, query, code) if first in _WALKS else None)
-    everything = _everything(query, code, best or next(iter(candidates), None))
+    everything = _from_latest(_everything(query, code, best or next(iter(candidates), None)), query)
     if best is None and first is not None and first in _WALKS:
         return Plan(_from_latest(dated or _walked(query, code, first), query), everything)
     return Plan(everything, everything)
 
 
-def _from_latest(walk: Source, query: Query) -> Source:
-    """Returns the rows of a walk without those that are too new to match."""
-    if query.latest is None or _first(query) != SortBy.CLINICAL:
-        return walk
-    return replace(walk, where=all_of([walk.where, Sql(f"{walk.place.sd} <= ?", (query.latest,))]))
+def _from_latest(source: Source, query: Query) -> Source:
+    """Returns rows without those that are too new to match, where an index has the sort date."""
+    if query.latest is None or source.tables not in (KEYED, _BY_DATE):
+        return source
+    return replace(source, where=all_of([source.where, Sql(f"{source.place.sd} <= ?", (query.latest,))]))
 
 
 def everything_of(connection: apsw.Connection, query: Query, code: int) -> Source:
@@ -112,4 +115,4 @@ def _driven(query: Query, code: int, driver: Driver) -> Source:
 
 def _walked(query: Query, code: int, order: SortBy) -> Source:
     where = Sql("r.t = ? AND r.deleted = 0", (code,))
-    return Source(f"res r INDEXED BY {_WALKS[order]}", where, Place(code, "r.rid", "r.sd"), query.where)
+    return Source(f"{_WALKED} {_WALKS[order]}", where, Place(code, "r.rid", "r.sd"), query.where)
