@@ -74,7 +74,9 @@ def test_a_human_name_files_its_text_and_its_parts_together():
     assert {"phonetic=wgang", "phonetic=wangxg", "phonetic=wg"} & filing.keys == {"phonetic=wangxg", "phonetic=wg"}
 
 
-@pytest.mark.parametrize("value", [3, [], "王刚", {"given": "王刚"}, {"family": 7, "given": [None]}])
+@pytest.mark.parametrize(
+    "value", [3, [], "王刚", {"given": "王刚"}, {"family": 7, "given": [None]}, {"text": ["王刚"]}]
+)
 def test_a_human_name_of_another_shape_files_nothing(value):
     filing = Filing(UTC)
     phonetic.rows("phonetic", value, "HumanName", filing)

@@ -224,6 +224,21 @@ async def test_what_another_process_has_not_indexed_is_found(store, tmp_path):
     await other.close()
 
 
+async def test_two_processes_that_write_in_turn_file_what_the_other_has_left(store, tmp_path):
+    other = open_store(str(tmp_path / "store.db"), durable=False)
+    for n in range(6):
+        await (store, other)[n % 2].commit([put(key(f"r{n}"), red(f"unit=\0{n}"))], NOW)
+    assert await found(store, RED) == [f"r{n}" for n in range(6)]
+    await store.commit([put(key("s0"), red())], NOW)
+    assert await found(other, HIGH) == [*(f"r{n}" for n in range(6)), "s0"]
+    await other.commit([put(key("s1"), red())], NOW)
+    await store.commit([put(key("s2"), red())], NOW)
+    assert await found(store, NAMED) == [*(f"r{n}" for n in range(6)), "s0", "s1", "s2"]
+    assert [await found(other, KeyIs("unit", f"\0{n}")) for n in range(6)] == [[f"r{n}"] for n in range(6)]
+    assert rows_of(tmp_path) == [15, 9, 9, 9]
+    await other.close()
+
+
 @contextmanager
 def turn_of_another(tmp_path):
     lock = WriteLock(str(tmp_path / "store.db-lock"))
