@@ -171,9 +171,7 @@ _CONDITIONS = {
 
 
 def _headers_of(request: JsonObject) -> dict[str, str]:
-    headers = {
-        header: request[key] for key, header in _CONDITIONS.items() if key in request and isinstance(request[key], str)
-    }
+    headers = {header: request[key] for key, header in _CONDITIONS.items() if isinstance(request.get(key), str)}
     since = _instant(headers.pop("if-modified-since", None))
     return headers if since is None else headers | {"if-modified-since": format_datetime(since)}
 

@@ -4,7 +4,7 @@ Few rows are found first and sorted afterwards. Where every clause has many rows
 already in the order asked for, and stops when the page is full.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isqrt
 
 import apsw
@@ -17,9 +17,6 @@ from fhir_server.store.sqlite.sizes import MOST_ROWS, rows_of
 
 _WALKS = {SortBy.ID: "res_id", SortBy.UPDATED: "res_updated", SortBy.CLINICAL: "res_clinical"}
 """The index that has a type's resources in the order of a sort key."""
-
-_WALKED = "res r INDEXED BY"
-_BY_DATE = f"{_WALKED} {_WALKS[SortBy.CLINICAL]}"
 
 KEYED = "tok d CROSS JOIN res r ON r.rid = d.rid"
 """The rows that have one key, newest sort date first."""
@@ -59,19 +56,17 @@ def plan_of(connection: apsw.Connection, query: Query, code: int) -> Plan:
     keyed = next((driver for driver in candidates if driver.key is not None), None)
     dated = _driven(query, code, keyed) if keyed and first == SortBy.CLINICAL else None
     if dated and len(candidates) == 1:
-        return Plan(_from_latest(dated, query), _from_latest(dated, query))
+        return Plan(dated, dated)
     best = narrowest(connection, candidates, walk=lambda: _walk(connection, query, code) if first in _WALKS else None)
-    everything = _from_latest(_everything(query, code, best or next(iter(candidates), None)), query)
+    everything = _everything(query, code, best or next(iter(candidates), None))
     if best is None and first is not None and first in _WALKS:
-        return Plan(_from_latest(dated or _walked(query, code, first), query), everything)
+        return Plan(dated or _walked(query, code, first), everything)
     return Plan(everything, everything)
 
 
-def _from_latest(source: Source, query: Query) -> Source:
-    """Returns rows without those that are too new to match, where an index has the sort date."""
-    if query.latest is None or source.tables not in (KEYED, _BY_DATE):
-        return source
-    return replace(source, where=all_of([source.where, Sql(f"{source.place.sd} <= ?", (query.latest,))]))
+def _from_latest(rows: Sql, query: Query, sd: str) -> Sql:
+    """Returns a condition on rows of an index by sort date, without those that are too new to match."""
+    return rows if query.latest is None else all_of([rows, Sql(f"{sd} <= ?", (query.latest,))])
 
 
 def everything_of(connection: apsw.Connection, query: Query, code: int) -> Source:
@@ -108,11 +103,14 @@ def _everything(query: Query, code: int, driver: Driver | None) -> Source:
 def _driven(query: Query, code: int, driver: Driver) -> Source:
     rest = tuple(clause for clause in required(query.where) if not (driver.exact and clause is driver.clause))
     if driver.key is not None:
-        return Source(KEYED, Sql("d.t = ? AND d.k = ?", (code, driver.key)), Place(code, "d.rid", "d.sd"), rest)
+        keyed = _from_latest(Sql("d.t = ? AND d.k = ?", (code, driver.key)), query, "d.sd")
+        return Source(KEYED, keyed, Place(code, "d.rid", "d.sd"), rest)
     where = Sql("r.rid IN (") + driver.rids + Sql(")")
     return Source("res r", where, Place(code, "r.rid", "r.sd"), rest, None if rest else driver.rids)
 
 
 def _walked(query: Query, code: int, order: SortBy) -> Source:
     where = Sql("r.t = ? AND r.deleted = 0", (code,))
-    return Source(f"{_WALKED} {_WALKS[order]}", where, Place(code, "r.rid", "r.sd"), query.where)
+    if order is SortBy.CLINICAL:
+        where = _from_latest(where, query, "r.sd")
+    return Source(f"res r INDEXED BY {_WALKS[order]}", where, Place(code, "r.rid", "r.sd"), query.where)
