@@ -3,18 +3,18 @@
 Bar: of each search of the mix, the p50 with 20,000 patients of 40 resources each is at most 1.35 times that with 1,000,
 without errors, and a server's memory stays below 250 MB.
 
-    python tests/bench/bench_mix.py [small] [large] [folder]
+    python tests/bench/bench_mix.py [--workers N] [small] [large] [folder]
 
 A folder keeps both stores, and a second run finds them there. Both servers are asked in turn, so that what else the
 machine does meets both; every search is another one.
 """
 
+import argparse
 import asyncio
 import json
 import random
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench_write import LOINC, free_port, observation, patient, request, send_all, wait_for
+from bench_write import LOINC, children_of, observation, patient, request, send_all, started
 
 HEAD = "GET {} HTTP/1.1\r\nHost: x\r\nAccept: application/fhir+json\r\n\r\n"
 CODES = ("85354-9", "8867-4", "29463-7", "39156-5", "2339-0", "8310-5", "9279-1", "8302-2")
@@ -81,20 +81,19 @@ def fill(port: int, patients: int) -> None:
     print(f"{patients:,} patients loaded in {took:.0f} s: {patients * (OBSERVATIONS + 1) / took:,.0f} resources/s")
 
 
-def served(store: Path, patients: int) -> tuple[int, "subprocess.Popen[bytes]"]:
+def served(store: Path, patients: int, workers: int) -> tuple[int, "subprocess.Popen[bytes]"]:
     """Starts a server on a store, fills it if it is new, and returns its port with its process."""
-    port, is_new = free_port(), not store.exists()
-    command = [sys.executable, "-m", "fhir_server", "serve", "--port", str(port), "--log-level", "error"]
-    server = subprocess.Popen([*command, "--store", f"sqlite:///{store}"], stdout=subprocess.DEVNULL)
-    wait_for(port)
+    is_new = not store.exists()
+    port, server = started(str(store), workers)
     if is_new:
         fill(port, patients)
     return port, server
 
 
 def resident_mb(pid: int, line: str = "VmHWM:") -> int:
-    """Returns the most memory that a process has had."""
-    return int(Path(f"/proc/{pid}/status").read_text().partition(line)[2].split()[0]) // 1024
+    """Returns the most memory that one process of a server has had."""
+    sizes = [Path(f"/proc/{one}/status").read_text().partition(line)[2].split()[0] for one in (pid, *children_of(pid))]
+    return max(map(int, sizes)) // 1024
 
 
 def ask(port: int, searches: list[str]) -> list[float]:
@@ -102,9 +101,9 @@ def ask(port: int, searches: list[str]) -> list[float]:
     return asyncio.run(send_all(port, [HEAD.format(f"/fhir/{search}").encode() for search in searches], 1))
 
 
-def main(small: int, large: int, folder: Path) -> None:
+def main(small: int, large: int, folder: Path, workers: int) -> None:
     """Prints both p50 of each search, how it grows, and the memory of both servers."""
-    servers = {patients: served(folder / f"mix-{patients}.db", patients) for patients in (small, large)}
+    servers = {patients: served(folder / f"mix-{patients}.db", patients, workers) for patients in (small, large)}
     try:
         compare(servers, small, large)
     finally:
@@ -132,6 +131,11 @@ def compare(servers: Servers, small: int, large: int) -> None:
 
 
 if __name__ == "__main__":
-    sizes = [int(text) for text in sys.argv[1:3]] or [1000, 20_000]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("small", nargs="?", type=int, default=1000, help="patients in the small set")
+    parser.add_argument("large", nargs="?", type=int, default=20_000, help="patients in the large set")
+    parser.add_argument("folder", nargs="?", type=Path, help="where the stores are kept")
+    parser.add_argument("--workers", type=int, default=1, help="serving processes of each server")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        main(sizes[0], sizes[-1], Path(sys.argv[3] if len(sys.argv) > 3 else temporary))
+        main(asked.small, asked.large, asked.folder or Path(temporary), asked.workers)

@@ -1,12 +1,14 @@
 """Question: how many resources a second are validated, indexed and safely stored, alone and together?
 
 Bar: 500 creates a second, and 2,000 resources a second in transactions of 100, each acknowledged after its bytes are on
-the disk, nothing switched off, and found by a search before the clock stops. `python tests/bench/bench_write.py [folder]`
+the disk, nothing switched off, and found by a search before the clock stops.
+`python tests/bench/bench_write.py [--workers N ...] [folder]`; several numbers of serving processes are measured in turn.
 
 Clients are one process; the server is another. Every round does the same amount of each, so that a slow moment of the
 machine meets them all.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -122,9 +124,14 @@ async def send_all(port: int, requests: list[bytes], clients: int) -> list[float
 
 
 def cpu_s(pid: int) -> float:
-    """Returns the CPU seconds that a process has used."""
+    """Returns the CPU seconds that a process and those that it has started have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu_s(child) for child in children_of(pid))
+
+
+def children_of(pid: int) -> list[int]:
+    """Returns the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def machine_ticks() -> tuple[int, int]:
@@ -174,43 +181,55 @@ def measured(
     return count / wall, (cpu_s(pid) - before) / count * 1e6, statistics.median(took)
 
 
-def rounds(port: int, pid: int) -> dict[str, list[Measured]]:
-    """Measures every kind, round by round."""
-    rng = random.Random(11)
+def one_round(port: int, pid: int, rng: random.Random) -> dict[str, Measured]:
+    """Measures every kind once."""
     creates: Callable[[], list[bytes]] = lambda: [request("/fhir/Patient", json.dumps(patient(rng)).encode()) for _ in range(CREATES)]  # noqa: E731 # fmt: skip
     transactions: Callable[[], list[bytes]] = lambda: [request("/fhir", bundle(rng)) for _ in range(TRANSACTIONS)]  # noqa: E731
-    measured(port, pid, creates(), 8)
-    measured(port, pid, transactions(), 2)
-    found: dict[str, list[Measured]] = {}
-    for _ in range(ROUNDS):
-        for clients in CLIENTS:
-            figures = measured(port, pid, creates(), clients)
-            found.setdefault(f"create, {clients} clients", []).append(figures)
-        figures = measured(port, pid, creates(), 8, every_s=OFTEN_S)
-        found.setdefault("create, 8 clients, among searches", []).append(figures)
-        for clients in (1, 4):
-            figures = measured(port, pid, transactions(), clients, of=ENTRIES)
-            found.setdefault(f"transactions of {ENTRIES}, {clients} clients", []).append(figures)
+    found = {f"create, {clients} clients": measured(port, pid, creates(), clients) for clients in CLIENTS}
+    found["create, 8 clients, among searches"] = measured(port, pid, creates(), 8, every_s=OFTEN_S)
+    for clients in (1, 4):
+        figures = measured(port, pid, transactions(), clients, of=ENTRIES)
+        found[f"transactions of {ENTRIES}, {clients} clients"] = figures
     return found
 
 
-def main(folder: str) -> None:
-    """Starts a server on a new store and prints medians."""
+def started(store: str, workers: int) -> tuple[int, "subprocess.Popen[bytes]"]:
+    """Starts a server on the store in a file; returns its port and its process."""
     port = free_port()
     command = [sys.executable, "-m", "fhir_server", "serve", "--port", str(port), "--log-level", "error"]
-    server = subprocess.Popen([*command, "--store", f"sqlite:///{folder}/fhir.db"], stdout=subprocess.DEVNULL)
+    more = ["--workers", str(workers), "--store", f"sqlite:///{store}"]
+    server = subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL)
     wait_for(port)
+    return port, server
+
+
+def main(folder: str, workers: list[int]) -> None:
+    """Starts servers on new stores, measures them in turn and prints medians."""
+    servers = {number: started(f"{folder}/fhir-{number}.db", number) for number in workers}
+    found: dict[tuple[int, str], list[Measured]] = {}
     busy, stolen = machine_ticks()
-    measurements = rounds(port, server.pid)
+    for a_round in range(-1, ROUNDS):
+        for number, (port, server) in servers.items():
+            for name, figures in one_round(port, server.pid, random.Random(a_round)).items():
+                if a_round >= 0:  # the one before warms up
+                    found.setdefault((number, name), []).append(figures)
     busy, stolen = (after - before for after, before in zip(machine_ticks(), (busy, stolen), strict=True))
     print(f"{ROUNDS} rounds, medians (best); the host withheld {stolen / (busy + stolen):.0%} of the time wanted")
-    for name, figures in measurements.items():
-        rates, cpu, took = (sorted(column) for column in zip(*figures, strict=True))
+    for (number, name), measurements in found.items():
+        rates, cpu, took = (sorted(column) for column in zip(*measurements, strict=True))
         middle = len(rates) // 2
-        print(f"{name:34} {rates[middle]:8,.0f}/s ({rates[-1]:,.0f}) {cpu[middle]:8,.0f} us CPU {took[middle]:8.1f} ms")
-    server.terminate()
+        print(
+            f"{number} processes: {name:34} {rates[middle]:8,.0f}/s ({rates[-1]:,.0f}) {cpu[middle]:8,.0f} us CPU {took[middle]:8.1f} ms"
+        )
+    for _, server in servers.values():
+        server.terminate()
+        server.wait()
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else ".") as place:
-        main(place)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?", default=".", help="where the stores are made")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1], help="serving processes")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=asked.folder) as place:
+        main(place, asked.workers)
