@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from fhir_server.clock import Clock, IdSource, RandomIds, SystemClock
 from fhir_server.definitions.packages import load_definitions
-from fhir_server.interactions.context import OperationPlace, Parts, Rules, rule_set
+from fhir_server.interactions.context import OperationPlace, Parts, Rules, RuleSet, rule_set
 from fhir_server.interactions.policy import WritePolicy
 from fhir_server.operations.convert import convert
 from fhir_server.operations.diff import diff
@@ -29,7 +30,7 @@ from fhir_server.operations.validate import validate
 from fhir_server.search.cursor import PageTokens
 from fhir_server.search.extract import Extractor
 from fhir_server.settings import Settings
-from fhir_server.store.contract import Store
+from fhir_server.store.contract import SharedStore
 from fhir_server.validation import Validator
 
 OPERATIONS: Mapping[str, OperationPlace] = {
@@ -61,7 +62,7 @@ class UnknownStore(ValueError):
     """The `store` setting names no store that this installation has."""
 
 
-def open_store_of(url: str, *, bulk: bool = False, limit_ms: int = 30_000) -> Store:
+def open_store_of(url: str, *, bulk: bool = False, limit_ms: int = 30_000) -> SharedStore:
     """Opens the store of a URL: `sqlite:///fhir.db`, `sqlite:////absolute/fhir.db` or `sqlite:///:memory:`.
 
     `limit_ms` is the longest that one read of it may take, in milliseconds.
@@ -87,10 +88,16 @@ def _write_policy(settings: Settings) -> WritePolicy:
     )
 
 
-def build_parts(
-    settings: Settings, *, store: Store | None = None, clock: Clock | None = None, ids: IdSource | None = None
-) -> Parts:
-    """Wires everything and compiles every definition of ours, so that what can be wrong is wrong now.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What needs no store, and is the same for all processes that serve one: compiled definitions, the secret of pages."""
+
+    rules: RuleSet
+    pages: PageTokens
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Compiles every definition of ours, so that what can be wrong is wrong now; opens no store and starts no thread.
 
     R4's own types are compiled when they are first met; the tests compile them all.
 
@@ -102,14 +109,33 @@ def build_parts(
     validator.compile_all()
     extractor = Extractor(definitions, ZoneInfo(settings.zone), base_url=settings.base_url)
     secret = settings.page_secret.encode() or secrets.token_bytes(32)
+    return Prepared(rule_set(definitions, validator, extractor), PageTokens(secret))
+
+
+def build_parts(
+    settings: Settings,
+    *,
+    store: SharedStore | None = None,
+    clock: Clock | None = None,
+    ids: IdSource | None = None,
+    prepared: Prepared | None = None,
+) -> Parts:
+    """Wires everything, with what has been prepared or else is now.
+
+    Raises:
+        DefinitionError: a definition of ours is broken; the message names the file and the place in it.
+        StoreUnavailable: the store cannot be opened or read.
+    """
+    prepared = prepared or prepare(settings)
+    opened = store or open_store_of(settings.store, limit_ms=settings.search_limit_ms)
     parts = Parts(
         settings=settings,
-        rules=Rules(rule_set(definitions, validator, extractor)),
-        store=store or open_store_of(settings.store, limit_ms=settings.search_limit_ms),
+        rules=Rules(prepared.rules),
+        store=opened,
         clock=clock or SystemClock(),
         ids=ids or RandomIds(),
-        pages=PageTokens(secret),
+        pages=prepared.pages,
         operations=OPERATIONS,
         policy=_write_policy(settings),
     )
-    return with_live_definitions(parts)
+    return with_live_definitions(parts, opened)

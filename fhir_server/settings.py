@@ -33,6 +33,7 @@ class Settings:
     store: str = _setting("sqlite:///fhir.db", "Where resources are kept: sqlite:///PATH or sqlite:///:memory:.")
     host: str = _setting("127.0.0.1", "Address to listen on; anything but loopback needs --insecure.")
     port: int = _setting(8080, "TCP port to listen on.")
+    workers: int = _setting(1, "Serving processes on one store; more than one needs a store in a file.")
     base_url: str = _setting("", "Public base URL of the FHIR endpoint; empty means what the client addressed.")
     canonical_base: str = _setting(
         "http://jtys.example/fhir", "Canonical base of our own profiles, code systems and identifiers."
@@ -52,7 +53,8 @@ class Settings:
         5000, "Most connections at a time; beyond, the one that has been idle for longest is closed."
     )
     max_held_bytes: int = _setting(
-        32_000_000, "What all clients together may leave half sent or unread, in bytes; beyond, the slowest is refused."
+        32_000_000,
+        "What the clients of a process may leave half sent or unread, in bytes; beyond, the slowest is refused.",
     )
     default_count: int = _setting(20, "Entries on a search page when _count is not given.")
     max_count: int = _setting(1000, "Most entries on a search page.")
@@ -98,6 +100,9 @@ class Settings:
             if getattr(self, name) not in words:
                 msg = f"{name}={getattr(self, name)!r} is none of {', '.join(words)}"
                 raise ValueError(msg)
+        if self.workers < 1:
+            msg = f"workers={self.workers} is none; at least one process must serve"
+            raise ValueError(msg)
         if not _is_zone(self.zone):
             msg = f"zone={self.zone!r} is no time zone, such as Asia/Shanghai"
             raise ValueError(msg)

@@ -73,12 +73,32 @@ def rule_set(
     )
 
 
+class Keeper(Protocol):
+    """Keeps rules in step with the definitions that any server has put into the store."""
+
+    def is_behind(self) -> bool:
+        """Tells whether another server has changed some; asking costs nothing."""
+
+    async def catch_up(self) -> None:
+        """Puts in force what counts by now."""
+
+
 @dataclass(slots=True, eq=False)
 class Rules:
-    """Holds the rule set that counts now. A new one is built aside and put here, whole; a request may see both."""
+    """Holds the rule set that counts now. A new one is built aside and put here, whole; a request may see both.
+
+    `heard` are the news of the store that it takes account of.
+    """
 
     current: RuleSet
     indexer: Indexer | None = None
+    keeper: Keeper | None = None
+    heard: int = 0
+
+    async def catch_up(self) -> None:
+        """Makes sure that every definition counts whose commit has been acknowledged, by whichever server."""
+        if self.keeper is not None and self.keeper.is_behind():
+            await self.keeper.catch_up()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

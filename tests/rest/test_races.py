@@ -81,8 +81,9 @@ def test_a_deletion_and_new_referrers_at_once_leave_nothing_dangling(server, fir
     assert bool(ids_of(server.get("Group"))) != gone
 
 
-def test_the_same_holds_for_a_live_server(tmp_path):
-    with live_server(tmp_path) as base:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_same_holds_for_a_live_server(tmp_path, workers):
+    with live_server(tmp_path, "--workers", str(workers)) as base:
         statuses, found = asyncio.run(_race(base))
     assert {name: sorted(set(codes)) for name, codes in statuses.items()} == {name: [200, 201] for name in CREATING}
     assert {name: codes.count(201) for name, codes in statuses.items()} == {

@@ -50,16 +50,16 @@ def settled(server):
     """Waits until no run is going on, and returns their states."""
     indexer = server.parts.rules.indexer
     for _ in range(500):
-        if all(job.state != "running" for job in indexer.jobs.values()) and not indexer._tasks:
+        if all(job.state != "running" for job in indexer._own.values()) and not indexer._tasks:
             break
         server.loop.run_until_complete(asyncio.sleep(0.01))
-    return [job.state for job in indexer.jobs.values()]
+    return [job.state for job in indexer._own.values()]
 
 
 def restarted(server, base):
     """Starts the server anew on what its store holds."""
     server.loop.run_until_complete(server.parts.rules.indexer.close())
-    server.parts = with_live_definitions(replace(server.parts, rules=Rules(base), store=server.parts.store._store))
+    server.parts = with_live_definitions(replace(server.parts, rules=Rules(base)), server.parts.store._store)
     transport = httpx.ASGITransport(app=web_application(server.parts))
     server.client = httpx.AsyncClient(transport=transport, base_url="http://test/fhir")
 

@@ -52,13 +52,13 @@ def _compiled() -> Parts:
 class RestServer:
     """Sends requests and waits for the answers, on one event loop."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, store: str = "sqlite:///:memory:", **settings: Any) -> None:
         self.loop = asyncio.new_event_loop()
         self.clock = FrozenClock()
-        chosen = Settings(store="sqlite:///:memory:", **settings)
-        store = open_store_of(chosen.store)
-        self.cold = replace(_compiled(), settings=chosen, store=store, clock=self.clock, ids=CountedIds())
-        self.parts = with_live_definitions(self.cold)
+        chosen = Settings(store=store, **settings)
+        opened = open_store_of(chosen.store)
+        self.cold = replace(_compiled(), settings=chosen, store=opened, clock=self.clock, ids=CountedIds())
+        self.parts = with_live_definitions(self.cold, opened)
         transport = httpx.ASGITransport(app=web_application(self.parts))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://test/fhir")
 

@@ -7,7 +7,7 @@ pause, a millisecond later. One statement a row was measured at a quarter of the
 # ruff: noqa: S608 - names of tables and columns are this module's own; every value is bound to a `?`
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
@@ -63,16 +63,17 @@ def file_changes(connection: apsw.Connection, changes: Sequence[Change]) -> None
     _write(connection, f"{_INSERT} res ({_RES}) VALUES", new, then="")
 
 
-def file_new(connection: apsw.Connection, since: int, known: Iterable[Filed] | None) -> None:
+def file_new(connection: apsw.Connection, since: int, known: Sequence[Filed], *, are_all: bool) -> None:
     """Files the index rows of every resource in a row of `res` after `since`.
 
-    These are the `known`; if nobody knows them, what is filed of them is read from the table.
+    These are the `known`; unless they are all, what is filed of the others is read from the table.
     """
     connection.execute(_COPY_KEYS, (since,))
     keys: list[Row] = []
     ranges: list[Row] = []
     texts: list[Row] = []
-    for rid, code, entries in _read_filed(connection, since) if known is None else known:
+    others = () if are_all else _read_filed(connection, since, known)
+    for rid, code, entries in chain(known, others):
         keys += _keys(rid, code, entries) if _has_nul(entries) else ()
         ranges += _ranges(rid, code, entries)
         texts += _texts(rid, code, entries)
@@ -112,9 +113,10 @@ _RNG = "rng (t, p, rid, lo, hi, u)"
 _TXT = "txt (t, p, rid, n, e)"
 
 
-def _read_filed(connection: apsw.Connection, since: int) -> Iterator[Filed]:
-    text = "SELECT rid, t, keys, rows, sd FROM res WHERE rid > ?"
-    return (Filed(rid, code, unpacked(*filed)) for rid, code, *filed in connection.execute(text, (since,)))
+def _read_filed(connection: apsw.Connection, since: int, known: Sequence[Filed]) -> Iterator[Filed]:
+    text = "SELECT rid, t, keys, rows, sd FROM res WHERE rid > ? AND rid NOT IN (SELECT value FROM carray(?))"
+    values = since, apsw.carray(array("q", [since, *(one.rid for one in known)]))  # empty ones are refused
+    return (Filed(rid, code, unpacked(*filed)) for rid, code, *filed in connection.execute(text, values))
 
 
 def _has_nul(filed: IndexEntries) -> bool:

@@ -127,8 +127,8 @@ class Ledger:
             self._index_new()
 
     def _index_new(self) -> None:
-        are_known = len(self._unindexed) == self._filed_rid - self._indexed_rid  # else another process has filed some
-        file_new(self._connection, self._indexed_rid, self._unindexed if are_known else None)
+        are_all = len(self._unindexed) == self._filed_rid - self._indexed_rid  # else another process has filed some
+        file_new(self._connection, self._indexed_rid, self._unindexed, are_all=are_all)
         self._connection.execute("UPDATE meta SET value = ? WHERE name = 'indexed'", (self._filed_rid,))
         self._indexed_rid, self._unindexed = self._filed_rid, []
 

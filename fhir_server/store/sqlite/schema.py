@@ -5,20 +5,21 @@
 - `tok`: `param=value` keys with the sort date inside the index, so that a filtered, date-sorted page is one range;
 - `rng`, `txt`: ranges and texts; `hist`: superseded versions; `type`: numbers of resource types;
 - `meta`: the last commit, and the row of `res` up to which everything is indexed;
-- `content`, `content_mark`: words of whole texts, filed later, see `content.py`.
+- `content`, `content_mark`: words of whole texts, filed later, see `content.py`;
+- `note`: what the processes on the store tell one another, see `board.py`.
 """
 
 import apsw
 
 from fhir_server.errors import StoreUnavailable
-from fhir_server.store.sqlite import content
+from fhir_server.store.sqlite import board, content
 
 APPLICATION_ID = 0x46484952
 """`FHIR`, in the header of the file, https://www.sqlite.org/pragma.html#pragma_application_id."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """2 added the indexes that, beside `res_updated`, histories of a type are read from; 3 what pages of a moment need; 4 the
-words of texts; 5 the row of `res` up to which everything is indexed, so that new resources may wait for their index rows."""
+words of texts; 5 the row of `res` up to which everything is indexed, so that new resources may wait for their index rows; 6 notes."""
 
 PAGE_BYTES = 8192
 """Of a new file; an older one keeps its own. A resource and its keys take 2 KiB: a page of 4 holds one, of 8 three."""
@@ -114,6 +115,8 @@ def prepare(connection: apsw.Connection) -> None:
             connection.execute(content.TABLES)
         if connection.pragma("user_version") < 5:
             connection.execute(_INDEXED)
+        if connection.pragma("user_version") < 6:
+            connection.execute(board.TABLE)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
     finally:

@@ -8,7 +8,8 @@ from datetime import datetime
 import apsw
 
 from fhir_server.fhir.shapes import VersionId
-from fhir_server.store.contract import Key, StoredVersion, Write
+from fhir_server.store.contract import Board, Key, StoredVersion, Write
+from fhir_server.store.sqlite.board import SqliteBoard
 from fhir_server.store.sqlite.failures import refusal, translated
 from fhir_server.store.sqlite.read import find_version
 from fhir_server.store.sqlite.readers import Readers
@@ -23,6 +24,7 @@ class SqliteStore:
     def __init__(
         self, writer: Writer, readers: Readers, *, recent: Recent, limit_s: float, at_end: Callable[[], None]
     ) -> None:
+        self.board: Board = SqliteBoard(writer, readers)
         self._writer = writer
         self._readers = readers
         self._recent = recent
@@ -85,16 +87,19 @@ class SqliteStore:
         except apsw.Error as error:
             raise refusal(error) from error
 
-    async def commit(self, writes: Sequence[Write], now: datetime) -> tuple[StoredVersion, ...]:
+    async def commit(
+        self, writes: Sequence[Write], now: datetime, *, heard: int | None = None, announced: bool = False
+    ) -> tuple[StoredVersion, ...]:
         """Applies all writes at once, durably, and returns the new versions in order; `now` becomes their instant.
 
         Raises:
+            Overtaken: something was announced since the writer `heard` the news; nothing was changed.
             LostRace: an expectation failed; nothing was changed.
             AlreadyThere: an `unless` query matched; nothing was changed.
             StoreUnavailable: the store cannot write now (disk full, closed); nothing was changed.
             ValueError: two writes name one key, or `now` has no offset.
         """
-        return await self._writer.submit(writes, now)
+        return await self._writer.submit(writes, now, heard=heard, announced=announced)
 
     async def close(self) -> None:
         """Finishes pending commits and releases everything. Closing twice is allowed."""

@@ -16,7 +16,6 @@ from datetime import datetime
 from math import inf
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from time import monotonic
 from typing import NamedTuple, TypeAlias
 
 import apsw
@@ -26,6 +25,7 @@ from fhir_server.store.contract import (
     AlreadyThere,
     Key,
     LostRace,
+    Overtaken,
     Put,
     StillReferred,
     StoredVersion,
@@ -41,7 +41,8 @@ from fhir_server.store.sqlite.log import WriteAheadLog
 from fhir_server.store.sqlite.versions import microseconds
 
 Written: TypeAlias = tuple[StoredVersion, ...]
-Outcome: TypeAlias = Written | LostRace | AlreadyThere | Unresolved | StillReferred
+Refusal: TypeAlias = LostRace | AlreadyThere | Unresolved | StillReferred | Overtaken
+Outcome: TypeAlias = Written | Refusal
 
 _UNFIT = (TypeError, ValueError, OverflowError)
 """What the library raises for values that no column can hold."""
@@ -80,10 +81,15 @@ PAUSE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One commit: all of its writes, or none. `done` belongs to the event loop in which somebody waits."""
+    """One commit: all of its writes, or none. `done` belongs to the event loop in which somebody waits.
+
+    With `heard` it is refused when the news are others by its turn; with `announced` it gives news.
+    """
 
     writes: tuple[Write, ...]
     now: datetime
+    heard: int | None
+    announced: bool
     done: "AsyncFuture[Written]"
 
     def is_wanted(self) -> bool:
@@ -101,6 +107,21 @@ class View:
     def is_wanted(self) -> bool:
         """Tells whether anybody still waits, who then cannot give up any more."""
         return self.done.set_running_or_notify_cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Jot:
+    """Something that is not worth an fsync: `write` is called in the writer's thread, in a transaction; its answer is the result."""
+
+    write: Callable[[apsw.Connection], bool]
+    done: "Future[bool]" = field(default_factory=Future)
+
+    def is_wanted(self) -> bool:
+        """Tells whether anybody still waits, who then cannot give up any more."""
+        return self.done.set_running_or_notify_cancel()
+
+
+Request: TypeAlias = Unit | View | Jot
 
 
 class Habits(NamedTuple):
@@ -126,17 +147,18 @@ class Writer:
         self._unindexed = 1  # perhaps: whoever wrote last may have been stopped
         self._known: Sequence[Filed] = ()  # those of them that this writer has written
         self._load = 0  # how many they count for
-        self._watched_until = 0.0
         self._words_due = habits.idle_s < inf
         self._lock = lock
         self._log = log
-        self._queue: SimpleQueue[Unit | View | None] = SimpleQueue()
+        self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._closed = False
         self._gate = Lock()
         self.finished: Future[None] = Future()
         Thread(target=self._run, name="store-writer", daemon=True).start()
 
-    def submit(self, writes: Sequence[Write], now: datetime) -> "AsyncFuture[Written]":
+    def submit(
+        self, writes: Sequence[Write], now: datetime, *, heard: int | None = None, announced: bool = False
+    ) -> "AsyncFuture[Written]":
         """Queues one unit; its future, one of the running event loop, is done when the unit is on disk or refused.
 
         Raises:
@@ -145,7 +167,7 @@ class Writer:
         """
         _check(writes, now)
         done: AsyncFuture[Written] = get_running_loop().create_future()
-        self._put(Unit(tuple(writes), now, done))
+        self._put(Unit(tuple(writes), now, heard, announced, done))
         return done
 
     def view(self, begin: Callable[[], None]) -> "Future[None]":
@@ -158,11 +180,25 @@ class Writer:
         self._put(view)
         return view.done
 
+    def jot(self, write: Callable[[apsw.Connection], bool]) -> "Future[bool]":
+        """Queues a small change of the tables that no resource is in; its future has what `write` returns.
+
+        Raises:
+            StoreUnavailable: the writer is closed.
+        """
+        jot = Jot(write)
+        self._put(jot)
+        return jot.done
+
     def watch(self) -> None:
         """Tells that somebody searches; to be called from any thread."""
-        self._watched_until = monotonic() + WATCHED_S
+        self._lock.watch(WATCHED_S)
 
-    def _put(self, request: Unit | View) -> None:
+    def news(self) -> int:
+        """Returns how many announcements there have been, by whomever."""
+        return self._lock.news()
+
+    def _put(self, request: Request) -> None:
         with self._gate:
             if self._closed:
                 raise StoreUnavailable.of("store.closed")
@@ -182,6 +218,8 @@ class Writer:
                 views = [one for one in requests if isinstance(one, View)]
                 if views:
                     self._index(views)
+                for jot in (one for one in requests if isinstance(one, Jot)):
+                    self._jot(jot)
                 if units:
                     self._commit(units)
                 if self._load > self._habits.most_unindexed:
@@ -194,9 +232,9 @@ class Writer:
             self._lock.close()
             self.finished.set_result(None)
 
-    def _next_requests(self) -> list[Unit | View]:
+    def _next_requests(self) -> list[Request]:
         """Returns what waits, at least one; nothing at the end."""
-        requests: list[Unit | View] = []
+        requests: list[Request] = []
         writes = 0
         while writes < self._habits.most_writes:
             try:
@@ -211,7 +249,7 @@ class Writer:
                 writes += len(request.writes) if isinstance(request, Unit) else 0
         return requests
 
-    def _wait(self) -> Unit | View | None:
+    def _wait(self) -> Request | None:
         """Returns the next request; while none comes, index rows are filed, then words, with a pause after each step."""
         if self._unindexed:
             with suppress(Empty):
@@ -248,14 +286,23 @@ class Writer:
         except (*_BROKEN, *_UNFIT):
             return False
 
+    def _jot(self, jot: Jot) -> None:
+        try:
+            with self._lock.held(), self._without_fsync(), self._begun():
+                result = jot.write(self._connection)
+        except (*_BROKEN, *_UNFIT) as error:
+            jot.done.set_exception(_refusal(error))
+        else:
+            jot.done.set_result(result)
+
     def _commit(self, units: Sequence[Unit]) -> None:
         writes = [write for unit in units for write in unit.writes]
         load = sum(map(_load_of, writes))
         is_large = load > self._habits.most_deferred
         if is_large and self._unindexed:
             self._index([])  # else who searches waits for all of a large transaction
-        at_once = is_large or monotonic() < self._watched_until or not self._has_room()
         try:
+            at_once = is_large or self._lock.is_watched(WATCHED_S) or not self._has_room()
             outcomes, (self._unindexed, self._known) = self._write(units, writes, at_once=at_once)
         except (*_BROKEN, *_UNFIT) as error:
             self._refuse(units, error)
@@ -273,10 +320,13 @@ class Writer:
     ) -> tuple[list[Outcome], Unindexed]:
         """Returns what became of each unit, and what has no index rows afterwards."""
         needs = frozenset().union(*(write.needs for write in writes if isinstance(write, Put)))
-        with self._lock.held(), self._begun():
-            ledger = Ledger(self._connection, {write.key for write in writes}, needs, self._known)
-            outcomes = [_outcome(ledger, unit) for unit in units]
-            ledger.index() if at_once else ledger.file()
+        with self._lock.held():
+            with self._begun():
+                ledger = Ledger(self._connection, {write.key for write in writes}, needs, self._known)
+                outcomes = list(_outcomes(ledger, units, self._lock.news()))
+                ledger.index() if at_once else ledger.file()
+            told = sum(unit.announced and isinstance(one, tuple) for unit, one in zip(units, outcomes, strict=True))
+            self._lock.announce(told)
         return outcomes, ledger.unindexed
 
     @contextmanager
@@ -345,6 +395,13 @@ def _check(writes: Sequence[Write], now: datetime) -> None:
             msg = f"two writes of one commit name {write.key}"
             raise ValueError(msg)
         seen.add(write.key)
+
+
+def _outcomes(ledger: Ledger, units: Iterable[Unit], news: int) -> Iterator[Outcome]:
+    for unit in units:
+        outcome = Overtaken() if unit.heard not in (None, news) else _outcome(ledger, unit)
+        news += unit.announced and isinstance(outcome, tuple)
+        yield outcome
 
 
 def _outcome(ledger: Ledger, unit: Unit) -> Outcome:

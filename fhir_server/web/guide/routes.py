@@ -1,12 +1,14 @@
 """Where the pages and the OpenAPI document are: `/docs`, `/docs/[type]`, `/openapi.json`."""
 
 import asyncio
+from contextlib import suppress
 from functools import lru_cache
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 
 from fhir_server.definitions.registry import ResourceSupport
+from fhir_server.errors import FhirError
 from fhir_server.fhir.json_codec import encode
 from fhir_server.fhir.outcomes import language_of
 from fhir_server.fhir.shapes import ResourceType
@@ -28,20 +30,25 @@ def add_guide(site: FastAPI, parts: Parts, prefix: str) -> None:
     def base_of(request: Request) -> str:
         return parts.settings.base_url or f"{request.base_url}".rstrip("/") + prefix
 
+    async def rules_now() -> RuleSet:
+        with suppress(FhirError):  # a store out of order keeps nobody from reading
+            await parts.rules.catch_up()
+        return parts.rules.current
+
     @site.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> Response:
-        content = await asyncio.to_thread(_openapi, parts, parts.rules.current, base_of(request))
+        content = await asyncio.to_thread(_openapi, parts, await rules_now(), base_of(request))
         return Response(content, media_type="application/json")
 
     @site.get(PATH, include_in_schema=False)
     async def index(request: Request) -> HTMLResponse:
-        types = await asyncio.to_thread(_types, parts, parts.rules.current)
+        types = await asyncio.to_thread(_types, parts, await rules_now())
         language = language_of(request.headers.get("accept-language"))
         return HTMLResponse(index_page(base_of(request), types, system_operations(parts), language), headers=_SAFE)
 
     @site.get(f"{PATH}/{{type_}}", include_in_schema=False)
     async def of_type(request: Request, type_: str) -> Response:
-        support = parts.definitions.resources.get(ResourceType(type_))
+        support = (await rules_now()).definitions.resources.get(ResourceType(type_))
         if support is None:
             return Response(status_code=404)
         content = await asyncio.to_thread(_content, parts, support)

@@ -35,12 +35,12 @@ class Limits:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Returns the limits that the settings ask for, connections as far as this process may open files."""
+    """Returns the limits of one process, connections as far as it may open files; several have their share of these."""
     return Limits(
         head_bytes=settings.max_head_bytes,
         wait_s=settings.head_limit_s,
         held_bytes=settings.max_held_bytes,
-        connections=min(settings.max_connections, _files() - RESERVED_FILES),
+        connections=min(max(settings.max_connections // settings.workers, 1), _files() - RESERVED_FILES),
     )
 
 

@@ -20,19 +20,21 @@ BACKLOG = 4096
 
 def run(app: AsgiApp, settings: Settings) -> None:
     """Serves until a signal says otherwise."""
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level=settings.log_level,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        loop="uvloop",
-        http=connections(app, limits_of(settings)),  # type: ignore[arg-type]  # what makes the protocols, no class
-        lifespan="on",
-    )
+    options = options_of(app, settings, limits_of(settings))
+    uvicorn.run(app, host=settings.host, port=settings.port, backlog=BACKLOG, **options)
+
+
+def options_of(app: AsgiApp, settings: Settings, limits: Limits) -> dict[str, Any]:
+    """Returns how uvicorn is to serve, wherever the connections come from."""
+    return {
+        "log_level": settings.log_level,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "loop": "uvloop",
+        "http": connections(app, limits),
+        "lifespan": "on",
+    }
 
 
 def connections(app: AsgiApp, limits: Limits) -> Callable[..., Connection]:

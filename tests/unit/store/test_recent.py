@@ -46,11 +46,28 @@ def test_a_writer_that_died_in_its_turn_leaves_nothing_calm_and_the_next_turn_me
     dying = "import os, sys\nfrom fhir_server.store.sqlite.lock import WriteLock\nwith WriteLock(sys.argv[1]).held(): os._exit(1)"
     subprocess.run([sys.executable, "-c", dying, path], cwd=Path(__file__).parents[3], check=False)
     lock = WriteLock(path)
+    news = lock.news()
     assert lock.calm() == b""
     with lock.held():
         assert lock.calm() == b""
     assert lock.calm() != b""
+    assert lock.news() == news + 1  # it may have died before it could announce what it has committed
+    with lock.held():
+        pass
+    assert lock.news() == news + 1
     lock.close()
+
+
+def test_locks_on_one_file_share_the_news_and_that_somebody_searches(lock, tmp_path):
+    other = WriteLock(str(tmp_path / "lock"))
+    assert (other.news(), other.is_watched(30)) == (0, False)
+    with lock.held():
+        lock.announce(2)
+    lock.watch(30)
+    assert (other.news(), other.is_watched(30)) == (2, True)
+    assert not other.is_watched(1)  # what lies so far off was written before the machine started
+    other.close()
+    assert (other.news(), other.calm()) == (0, b"")
 
 
 def test_a_turn_that_fails_is_over_and_counts(lock):

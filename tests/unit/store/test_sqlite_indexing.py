@@ -184,7 +184,7 @@ async def test_where_the_disk_has_little_room_searching_needs_none(store, tmp_pa
 async def test_a_disk_that_refuses_the_index_refuses_searches_alone_and_recovers(store, monkeypatch):
     await store.commit([put(key("a"), red())], NOW)
 
-    def full(*_):
+    def full(*_, are_all):
         raise apsw.FullError("database or disk is full")
 
     with monkeypatch.context() as broken:
@@ -236,6 +236,16 @@ async def test_two_processes_that_write_in_turn_file_what_the_other_has_left(sto
     assert await found(store, NAMED) == [*(f"r{n}" for n in range(6)), "s0", "s1", "s2"]
     assert [await found(other, KeyIs("unit", f"\0{n}")) for n in range(6)] == [[f"r{n}"] for n in range(6)]
     assert rows_of(tmp_path) == [15, 9, 9, 9]
+    await other.close()
+
+
+async def test_while_somebody_searches_in_another_process_nothing_waits(store, tmp_path, monkeypatch):
+    other = open_store(str(tmp_path / "store.db"), durable=False)
+    await store.commit([put(key("a"), red())], NOW)
+    monkeypatch.setattr(writer, "WATCHED_S", PATIENCE_S)
+    assert await found(other, RED) == ["a"]
+    await store.commit([put(key("b"), red())], NOW)
+    assert rows_of(tmp_path) == [2, 2, 2, 2]
     await other.close()
 
 
