@@ -1,9 +1,10 @@
 """Turns between writing processes: an advisory lock on a file beside the database, https://man7.org/linux/man-pages/man2/flock.2.html.
 
 SQLite's own waiting is by chance (worst 3.3 s with eight writers); the kernel's queue is fair (worst 0.1 s). The kernel
-also frees the lock of a process that died. The file is memory that all of them share, three numbers of eight bytes: a
+also frees the lock of a process that died. The file is memory that all of them share, four numbers of eight bytes: a
 count that every turn raises twice, so that all processes see that nothing has been written since they looked; one that
-every announcement raises; and until when somebody searches, by a clock that all processes read alike.
+every announcement raises; until when somebody searches, and when somebody did what can wait, by a clock that all
+processes read alike.
 """
 
 import fcntl
@@ -13,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic_ns
 
-_BYTES = 24
-_COUNT, _NEWS, _WATCHED = slice(0, 8), slice(8, 16), slice(16, 24)
+_BYTES = 32
+_COUNT, _NEWS, _WATCHED, _RESTED = slice(0, 8), slice(8, 16), slice(16, 24), slice(24, 32)
 _SECOND = 1_000_000_000
 
 
@@ -65,6 +66,14 @@ class WriteLock:
     def is_watched(self, seconds: float) -> bool:
         """Tells whether somebody, in any process, searches; what lies further off than that is of another boot."""
         return 0 < self._read(_WATCHED) - monotonic_ns() <= seconds * _SECOND
+
+    def rest(self) -> None:
+        """Tells everybody that a step of what can wait is done; to be called in a turn."""
+        self._write(_RESTED, monotonic_ns())
+
+    def is_resting(self, seconds: float) -> bool:
+        """Tells whether somebody, in any process, has done such a step so short a time ago."""
+        return 0 <= monotonic_ns() - self._read(_RESTED) < seconds * _SECOND
 
     def close(self) -> None:
         """Gives the file back."""

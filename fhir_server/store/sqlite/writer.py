@@ -279,10 +279,20 @@ class Writer:
         self._unindexed = self._load = 0  # after a failure: until the next commit, or somebody's wish to search
 
     def _file_words(self) -> bool:
-        """Files some words and tells whether more may be due; a disk that fails leaves them for after the next commit."""
+        """Files some words and tells whether more may be due; a disk that fails leaves them for after the next commit.
+
+        Of several processes one does so at a time, or all would compute while their clients rest.
+        """
+        if self._lock.is_resting(PAUSE_S):
+            return True
         try:
-            with self._lock.held(), self._begun():
-                return file_content(self._connection)
+            with self._lock.held():
+                if self._lock.is_resting(PAUSE_S):
+                    return True
+                with self._begun():
+                    are_more_due = file_content(self._connection)
+                self._lock.rest()
+                return are_more_due
         except (*_BROKEN, *_UNFIT):
             return False
 

@@ -66,6 +66,10 @@ def test_locks_on_one_file_share_the_news_and_that_somebody_searches(lock, tmp_p
     lock.watch(30)
     assert (other.news(), other.is_watched(30)) == (2, True)
     assert not other.is_watched(1)  # what lies so far off was written before the machine started
+    assert not other.is_resting(30)
+    with lock.held():
+        lock.rest()
+    assert (other.is_resting(30), other.is_resting(0)) == (True, False)
     other.close()
     assert (other.news(), other.calm()) == (0, b"")
 

@@ -1,6 +1,7 @@
 """The words of texts are filed behind the commits, and every answer is the oracle's, however far they are filed."""
 
 import asyncio
+import itertools
 import json
 import random
 import time
@@ -208,6 +209,19 @@ def test_an_idle_writer_files_words_and_a_bulk_writer_never(tmp_path, monkeypatc
         left[name] = marks(tmp_path / name)
         asyncio.run(opened.close())
     assert left == {"idle": 2, "bulk": 0}
+
+
+def test_of_several_processes_one_files_words_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("fhir_server.store.sqlite.open.IDLE_S", 0.01)
+    monkeypatch.setattr(writer, "PAUSE_S", 0.05)
+    steps = []
+    monkeypatch.setattr(writer, "file_content", lambda _: steps.append(time.monotonic()) or True)
+    stores = [open_store(str(tmp_path / "s.db"), durable=False) for _ in range(4)]
+    time.sleep(1)
+    for store in stores:
+        asyncio.run(store.close())
+    assert len(steps) > 4
+    assert min(after - before for before, after in itertools.pairwise(steps)) >= 0.05
 
 
 def marks(folder) -> int:
