@@ -1,13 +1,14 @@
 """A store that cannot write says so, changes nothing, and goes on when it can."""
 
 import asyncio
+import threading
 
 import apsw
 import pytest
 
 from fhir_server.errors import StoreTimeout, StoreUnavailable
 from fhir_server.search.query import Query, SortBy, SortKey
-from fhir_server.store.sqlite import open_store
+from fhir_server.store.sqlite import open_store, writer
 from fhir_server.store.sqlite.open import check_library
 from tests.faults.faulty_disk import Disk
 from tests.support.stores import NOW, TYPE, delete, entries, found, key, put, read
@@ -140,6 +141,24 @@ async def test_a_store_whose_file_was_taken_away_acknowledges_nothing(tmp_path):
     await store.commit([put(key("c"))], NOW)
     assert await found(store) == ["a", "c"]
     await store.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_writer_that_fails_as_nobody_foresaw_keeps_nobody_waiting(tmp_path, monkeypatch):
+    store = open_store(str(tmp_path / "store.db"))
+    await store.commit([put(A)], NOW)
+
+    def broken(*_, unindexed=()):
+        raise RuntimeError
+
+    monkeypatch.setattr(writer, "Ledger", broken)
+    asked = [*(store.commit([put(key(f"b{n}"))], NOW) for n in range(3)), found(store)]
+    refused = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 30)
+    assert keys_of(refused) == ["store.closed"] * 4
+    await asyncio.wait_for(store.close(), 30)
+    for thread in threading.enumerate():
+        if thread.name == "store-writer":
+            thread.join(30)  # what it says on its end is of this test
 
 
 def test_a_lock_file_that_cannot_be_made_is_refused(tmp_path):

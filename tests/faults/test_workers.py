@@ -319,7 +319,10 @@ def test_a_store_of_somebody_else_ends_the_command(tmp_path):
 
 @pytest.mark.parametrize(
     ("environment", "said"),
-    [({"FHIR_WORKERS": "2"}, "2 workers on sqlite:///:memory:"), ({"FHIR_WORKERS": "0"}, "at least one process")],
+    [
+        ({"FHIR_WORKERS": "2"}, "2 workers on a store in memory (sqlite:///:memory:)"),
+        ({"FHIR_WORKERS": "0"}, "at least one process"),
+    ],
 )
 def test_workers_that_cannot_be_are_refused(environment, said):
     done = CliRunner().invoke(app, ["serve", "--store", "sqlite:///:memory:"], env=environment)

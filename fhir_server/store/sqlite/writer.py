@@ -212,25 +212,30 @@ class Writer:
                 self._queue.put(None)
 
     def _run(self) -> None:
+        requests: list[Request] = []
         try:
             while requests := self._next_requests():
-                units = [one for one in requests if isinstance(one, Unit)]
-                views = [one for one in requests if isinstance(one, View)]
-                if views:
-                    self._index(views)
-                for jot in (one for one in requests if isinstance(one, Jot)):
-                    self._jot(jot)
-                if units:
-                    self._commit(units)
-                if self._load > self._habits.most_unindexed:
-                    self._index([])
+                self._answer(requests)
                 self._log.tidy()
         finally:
             self.close()
-            self._refuse_waiting()
+            self._refuse(requests)  # what no error was foreseen for keeps nobody waiting for ever
+            self._refuse(self._waiting())
             self._connection.close()
             self._lock.close()
             self.finished.set_result(None)
+
+    def _answer(self, requests: Sequence[Request]) -> None:
+        units = [one for one in requests if isinstance(one, Unit)]
+        views = [one for one in requests if isinstance(one, View)]
+        if views:
+            self._index(views)
+        for jot in (one for one in requests if isinstance(one, Jot)):
+            self._jot(jot)
+        if units:
+            self._commit(units)
+        if self._load > self._habits.most_unindexed:
+            self._index([])
 
     def _next_requests(self) -> list[Request]:
         """Returns what waits, at least one; nothing at the end."""
@@ -315,7 +320,7 @@ class Writer:
             at_once = is_large or self._lock.is_watched(WATCHED_S) or not self._has_room()
             outcomes, (self._unindexed, self._known) = self._write(units, writes, at_once=at_once)
         except (*_BROKEN, *_UNFIT) as error:
-            self._refuse(units, error)
+            self._refuse_each(units, error)
         else:
             self._load = max(self._unindexed, self._load + load) if self._unindexed else 0
             _settle(zip(units, outcomes, strict=True))
@@ -360,7 +365,7 @@ class Writer:
         finally:
             self._connection.pragma("synchronous", durable)
 
-    def _refuse(self, units: Sequence[Unit], error: Exception) -> None:
+    def _refuse_each(self, units: Sequence[Unit], error: Exception) -> None:
         # One unit's value or size may be the reason: alone, the others get their own answer.
         if len(units) > 1:
             for unit in units:
@@ -368,12 +373,19 @@ class Writer:
         else:
             _settle([(units[0], _refusal(error))])
 
-    def _refuse_waiting(self) -> None:
-        closed = StoreUnavailable.of("store.closed")
+    def _waiting(self) -> Iterator[Request]:
+        """Yields what still waits, and somebody waits for."""
         while (request := self._queue.get()) is not None:
+            if request.is_wanted():
+                yield request
+
+    def _refuse(self, requests: Iterable[Request]) -> None:
+        """Tells everybody who has not been told anything yet that the store is closed."""
+        closed = StoreUnavailable.of("store.closed")
+        for request in requests:
             if isinstance(request, Unit):
                 _settle([(request, closed)])
-            elif request.is_wanted():
+            elif not request.done.done():
                 request.done.set_exception(closed)
 
 
@@ -433,7 +445,7 @@ def _settle(settled: Iterable[tuple[Unit, Outcome | Exception]]) -> None:
 
 def _tell(settled: Sequence[tuple["AsyncFuture[Written]", Outcome | Exception]]) -> None:
     for done, outcome in settled:
-        if done.cancelled():
+        if done.done():
             continue
         if isinstance(outcome, tuple):
             done.set_result(outcome)
