@@ -22,7 +22,7 @@ from fhir_server.fhir.json_codec import decode
 from fhir_server.fhir.shapes import ResourceType
 from fhir_server.store.sqlite import open_store
 from tests.faults.http_load import MEMBERS, ask, load, patient
-from tests.support.live import free_port
+from tests.support.live import children_of, free_port
 
 LANES = (False,) * 6 + (True,) * 2
 CYCLES, SECONDS = 3, 0.5
@@ -53,12 +53,6 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     for worker in children_of(process.pid):
         os.kill(worker, signal.SIGKILL)
     process.kill()
-
-
-def children_of(pid: int) -> list[int]:
-    """Returns the processes that a process has started."""
-    told = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in told.read_text().split()] if told.exists() else []
 
 
 def cycle(path: Path, name: str, seconds: float, workers: int) -> list[str]:

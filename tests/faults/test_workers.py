@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from fhir_server.cli import app
 from tests.faults.http_load import ask, patient
-from tests.support.live import free_port
+from tests.support.live import children_of, free_port
 
 DEADLINE_S = 60
 WORKERS = 2
@@ -31,11 +31,11 @@ def serving(store: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     port = free_port()
     with started(store, port) as process:
         until(lambda: can_connect(port) or process.poll() is not None)
-        left = children(process.pid)
+        left = children_of(process.pid)
         try:
             yield process, port
         finally:
-            left |= children(process.pid)
+            left |= children_of(process.pid)
             process.kill()
             for pid in filter(is_alive, left):
                 with suppress(ProcessLookupError):
@@ -74,13 +74,6 @@ def can_bind(port: int) -> bool:
             probe.listen()
             return True
     return False
-
-
-def children(pid: int) -> set[int]:
-    """Returns the pids of a process's children; its own threads are none."""
-    with suppress(OSError):
-        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-    return set()
 
 
 def is_alive(pid: int) -> bool:
@@ -150,8 +143,8 @@ def server(tmp_path_factory) -> Iterator[tuple["subprocess.Popen[str]", int]]:
 def pids(server) -> set[int]:
     """The workers, as many as there should be: one that was killed by another test may just be replaced."""
     process, port = server
-    until(lambda: len(children(process.pid)) == WORKERS and all_serve(port, children(process.pid)))
-    return children(process.pid)
+    until(lambda: len(children_of(process.pid)) == WORKERS and all_serve(port, children_of(process.pid)))
+    return children_of(process.pid)
 
 
 def all_serve(port: int, pids: set[int]) -> bool:
@@ -253,16 +246,16 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(server, pids):
         held = holders(port, pids)
         os.kill(held[one.port], signal.SIGKILL)
         assert [other.read() for _ in range(20)] == [404] * 20
-        until(lambda: held[one.port] not in children(process.pid) and len(children(process.pid)) == WORKERS)
+        until(lambda: held[one.port] not in children_of(process.pid) and len(children_of(process.pid)) == WORKERS)
         assert other.read() == 404
-    fresh = children(process.pid)
+    fresh = children_of(process.pid)
     until(lambda: all_serve(port, fresh))
     assert (held[other.port] in fresh, fresh == pids) == (True, False)
 
 
 def test_nobody_is_left_behind_by_a_server_that_is_killed(tmp_path):
     with serving(tmp_path / "fhir.db") as (process, port), clients(port, 3) as some:
-        pids = children(process.pid)
+        pids = children_of(process.pid)
         assert [one.read() for one in some] == [404] * 3
         process.kill()
         until(lambda: not any(map(is_alive, pids)))
@@ -299,7 +292,7 @@ def test_a_running_request_is_finished_before_the_server_ends(tmp_path):
 
 def test_an_interrupt_reaches_all_and_a_second_one_ends_at_once(tmp_path):
     with serving(tmp_path / "fhir.db") as (process, port):
-        pids = children(process.pid)
+        pids = children_of(process.pid)
         (one, rest), (other, _) = half_sent(port), half_sent(port)
         os.killpg(process.pid, signal.SIGINT)
         until(lambda: not can_connect(port))

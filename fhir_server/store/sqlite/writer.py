@@ -76,7 +76,9 @@ IDLE_S = 2.0
 """So long nothing is written before the words of texts are filed, in seconds."""
 
 PAUSE_S = 0.05
-"""Rest between two steps of that, in seconds, for other processes and this one's requests."""
+WATCHED_PAUSE_S = 0.25
+"""Rest between two steps of that, in seconds, for other processes and this one's requests; longer while somebody searches:
+each step takes processor time, and makes those who read forget their pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,8 @@ class Writer:
             try:
                 return self._queue.get(timeout=pause_s)
             except Empty:
-                self._words_due, pause_s = self._file_words(), PAUSE_S
+                self._words_due = self._file_words()
+                pause_s = self._pause_s()
                 self._log.tidy()
         return self._queue.get()
 
@@ -288,11 +291,11 @@ class Writer:
 
         Of several processes one does so at a time, or all would compute while their clients rest.
         """
-        if self._lock.is_resting(PAUSE_S):
+        if self._lock.is_resting(self._pause_s()):
             return True
         try:
             with self._lock.held():
-                if self._lock.is_resting(PAUSE_S):
+                if self._lock.is_resting(self._pause_s()):
                     return True
                 with self._begun():
                     are_more_due = file_content(self._connection)
@@ -300,6 +303,9 @@ class Writer:
                 return are_more_due
         except (*_BROKEN, *_UNFIT):
             return False
+
+    def _pause_s(self) -> float:
+        return WATCHED_PAUSE_S if self._lock.is_watched(WATCHED_S) else PAUSE_S
 
     def _jot(self, jot: Jot) -> None:
         try:
