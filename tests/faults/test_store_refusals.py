@@ -145,6 +145,7 @@ async def test_a_store_whose_file_was_taken_away_acknowledges_nothing(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_a_writer_that_fails_as_nobody_foresaw_keeps_nobody_waiting(tmp_path, monkeypatch):
+    others = set(threading.enumerate())
     store = open_store(str(tmp_path / "store.db"))
     await store.commit([put(A)], NOW)
 
@@ -156,7 +157,7 @@ async def test_a_writer_that_fails_as_nobody_foresaw_keeps_nobody_waiting(tmp_pa
     refused = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 30)
     assert keys_of(refused) == ["store.closed"] * 4
     await asyncio.wait_for(store.close(), 30)
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if thread.name == "store-writer":
             thread.join(30)  # what it says on its end is of this test
 
