@@ -229,7 +229,8 @@ def main(folder: str, workers: list[int]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", default=".", help="where the stores are made")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1], help="serving processes")
+    cores = sorted({1, len(os.sched_getaffinity(0))})
+    parser.add_argument("--workers", type=int, nargs="+", default=cores, help="serving processes: one, and one a core")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as place:
         main(place, asked.workers)
