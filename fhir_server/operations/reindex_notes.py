@@ -66,10 +66,10 @@ class RunNotes:
         return [self._judged(one) for one in sorted(told, key=lambda one: one.job.begun)]
 
     async def cancel(self, id_: str) -> None:
-        """Ends a run of another server, which learns of it within a second."""
+        """Ends a run of another server, which learns of it within a second; one that has ended stays as it is."""
         text = (await self._board.notes(_RUN + id_)).get(_RUN + id_)
-        if text is not None:
-            told = _TOLD.decode(text)
+        told = None if text is None else _TOLD.decode(text)
+        if told is not None and told.job.state == "running":
             told.job.state = "cancelled"
             await self._board.note(_RUN + id_, msgspec.json.encode(told).decode(), over=text)
 

@@ -191,6 +191,15 @@ def test_any_server_tells_of_a_run_and_ends_it(two, monkeypatch):
     assert next(iter(one.parts.rules.indexer.jobs.values())).done < 200
 
 
+def test_a_run_that_is_complete_stays_so_whoever_ends_it(two):
+    one, _ = two
+    one.put(patient("p1", "blue"))
+    where = one.send("POST", "Patient/p1/$reindex").headers["content-location"]
+    let_run(one, is_idle(one))
+    assert [server.send("DELETE", where).status_code for server in two] == [202, 202]
+    assert [states(server) for server in two] == [["completed"], ["completed"]]
+
+
 def test_what_a_killed_server_left_is_filed_by_one_of_those_that_start(start, monkeypatch):
     monkeypatch.setattr(reindex_notes, "SILENT_S", 0.5)
     monkeypatch.setattr(live_definitions, "CLAIM_S", 0.05)
